@@ -1,0 +1,186 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# What the scripts in ci/ share: progress lines, the cache, locks, packages of the machine, and
+# Debian source packages. Source it; it changes to the root of the tree.
+#
+# Everything that is downloaded or built once lives in $KEELSON_CACHE. Once it is filled, nothing
+# here needs a network.
+
+set -euo pipefail
+export LC_ALL=C.UTF-8 TZ=UTC DEBIAN_FRONTEND=noninteractive
+
+KEELSON_ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
+KEELSON_CACHE=${KEELSON_CACHE:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/keelson}
+# Elapsed time counts from the outermost script of a run.
+KEELSON_START=${KEELSON_START:-$(date +%s)}
+export KEELSON_ROOT KEELSON_CACHE KEELSON_START
+cd "$KEELSON_ROOT"
+mkdir -p "$KEELSON_CACHE/lock" "$KEELSON_CACHE/log"
+
+# step TEXT... - one progress line with the time since the run began.
+step() {
+	local t=$(($(date +%s) - KEELSON_START))
+	printf '[%02d:%02d] %s\n' $((t / 60)) $((t % 60)) "$*"
+}
+
+die() {
+	printf '%s: %s\n' "${0##*/}" "$*" >&2
+	exit 1
+}
+
+# long_step NAME COMMAND... - run COMMAND with its output in $KEELSON_CACHE/log/NAME.log, a line
+# every 20 s while it runs, and the end of the log if it fails (which ends the script).
+# Call it as a plain command: inside `if` or `||` bash would ignore errors within COMMAND.
+long_step() {
+	local name=$1 log=$KEELSON_CACHE/log/$1.log pid status=0 t0=$SECONDS
+	shift
+	step "$name: started (log: $log)"
+	"$@" >"$log" 2>&1 </dev/null &
+	pid=$!
+	while ! timeout 20 tail -s 0.1 --pid="$pid" -f /dev/null; do
+		step "$name: still running after $((SECONDS - t0)) s: $(tail -n 1 "$log" | tr -d '\r' | cut -c 1-60)"
+	done
+	wait "$pid" || status=$?
+	if ((status)); then
+		step "$name: FAILED with status $status after $((SECONDS - t0)) s; end of $log:"
+		tail -n 40 "$log" | sed 's/^/    /'
+		exit "$status"
+	fi
+	step "$name: done in $((SECONDS - t0)) s"
+}
+
+# lock NAME - hold $KEELSON_CACHE/lock/NAME until this shell and its children end.
+lock() {
+	local fd
+	exec {fd}>"$KEELSON_CACHE/lock/$1"
+	if ! flock -n "$fd"; then
+		step "$1: waiting for another run that is making it"
+		flock "$fd"
+	fi
+}
+
+# digest - one hash of standard input and of the files named as arguments.
+digest() {
+	cat - "$@" | sha256sum | cut -d ' ' -f 1
+}
+
+as_root() {
+	if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n "$@"; fi
+}
+
+_missing_packages() {
+	local package
+	for package; do
+		[ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] ||
+			printf '%s\n' "$package"
+	done
+}
+
+_apt_update() {
+	apt-get update -qq -o Acquire::Retries=3 || true # an unrelated source may be out of reach
+	touch "$KEELSON_CACHE/apt-updated"
+}
+
+_apt_install() {
+	apt-get install -qq -y --no-install-recommends -o Acquire::Retries=3 \
+		-o DPkg::Lock::Timeout=600 "$@"
+}
+
+# need_packages NAME... - install those of the machine's packages that are missing. The package
+# lists are refreshed at most once an hour, or when an installation shows that they are stale.
+need_packages() {
+	local missing
+	mapfile -t missing < <(_missing_packages "$@")
+	((${#missing[@]})) || return 0
+	if [ "$(id -u)" != 0 ]; then
+		die "packages are missing; as root, run:
+    apt-get update && apt-get install --no-install-recommends ${missing[*]}"
+	fi
+	(
+		lock packages
+		mapfile -t missing < <(_missing_packages "$@")
+		((${#missing[@]})) || exit 0
+		if [ -z "$(find "$KEELSON_CACHE/apt-updated" -mmin -60 2>/dev/null)" ]; then
+			long_step apt-update _apt_update
+		fi
+		step "packages: ${missing[*]}"
+		if ! _apt_install "${missing[@]}" >"$KEELSON_CACHE/log/apt-install.log" 2>&1; then
+			long_step apt-update _apt_update
+			long_step apt-install _apt_install "${missing[@]}"
+		fi
+	)
+}
+
+# _source_entries DIR - the machine's own configured entries for Debian, turned into deb-src: the
+# same addresses, suites and keys, so mirrors and pinned snapshots keep working. apt tells which
+# entries are Debian's, as FILE:LINE for the one-line style and FILE:STANZA for deb822.
+_source_entries() {
+	local dir=$1 entry file at name
+	apt-get indextargets --format '$(SOURCESENTRY)' 'Created-By: Packages' 'Origin: Debian' |
+		sort -u | while IFS= read -r entry; do
+		file=${entry%:*} at=${entry##*:}
+		name=$dir/$(printf '%s' "$entry" | tr -c 'a-zA-Z0-9' _)
+		case $file in
+		*.sources)
+			sed '/^#/d' "$file" | awk -v RS= -v at="$at" 'NR == at' |
+				sed 's/^Types:.*/Types: deb-src/' >"$name.sources"
+			;;
+		*)
+			sed -n "${at}s/^[[:space:]]*deb[[:space:]]/deb-src /p" "$file" >"$name.list"
+			;;
+		esac
+	done
+}
+
+# _private_apt COMMAND... - run an apt command on a private copy of apt's state that knows Debian's
+# sources; the machine's own configuration stays as it is and no privilege is needed.
+_private_apt() {
+	local command=$1 apt=$KEELSON_CACHE/apt
+	shift
+	"$command" -o Dir::Etc::SourceList=/dev/null -o Dir::Etc::SourceParts="$apt/sources" \
+		-o Dir::State::Lists="$apt/lists" -o Dir::Cache="$apt/cache" \
+		-o APT::Sandbox::User= -o Acquire::Retries=3 -o Acquire::Languages=none "$@"
+}
+
+_refresh_sources() {
+	local apt=$KEELSON_CACHE/apt
+	rm -rf "$apt/sources"
+	mkdir -p "$apt/sources" "$apt/lists/partial" "$apt/cache/archives/partial"
+	_source_entries "$apt/sources"
+	if [ -z "$(ls -A "$apt/sources")" ]; then
+		as_root apt-get update -qq -o Acquire::Retries=3
+		_source_entries "$apt/sources"
+	fi
+	_private_apt apt-get update -qq
+	touch "$apt/updated"
+}
+
+_download_source() {
+	local package=$1 into=$2
+	cd "$into"
+	_private_apt apt-get source -qq --download-only "$package"
+}
+
+# debian_source PACKAGE DIR - unpack Debian's source package (its patches applied) as DIR.
+# Downloads are kept in $KEELSON_CACHE/source; apt checks them against the signed Release file and
+# dpkg-source against the .dsc again.
+debian_source() {
+	local package=$1 dir=$2 store=$KEELSON_CACHE/source/$1 dsc
+	if ! compgen -G "$store/*.dsc" >/dev/null; then
+		(
+			lock sources
+			if [ -z "$(find "$KEELSON_CACHE/apt/updated" -mmin -60 2>/dev/null)" ]; then
+				long_step source-lists _refresh_sources
+			fi
+			rm -rf "$store" "$store.new"
+			mkdir -p "$store.new"
+			long_step "download-$package" _download_source "$package" "$store.new"
+			mv "$store.new" "$store"
+		)
+	fi
+	dsc=$(compgen -G "$store/*.dsc")
+	rm -rf "$dir"
+	mkdir -p "$(dirname "$dir")"
+	dpkg-source --no-check -x "$dsc" "$dir" >/dev/null
+}
