@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * CRC-32 as GPT (UEFI specification, section 5.3) and zlib use it: polynomial 0x04c11db7,
+ * reflected, initial value and final xor all ones. Detects damage, not malice.
+ */
+#ifndef KEELSON_CRC32_H
+#define KEELSON_CRC32_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Continue `crc` (0 to begin) over `size` bytes: crc32(crc32(0, a), b) is the CRC of ab. */
+uint32_t crc32(uint32_t crc, const void *bytes, size_t size);
+
+#endif
