@@ -15,8 +15,9 @@ KEELSON_CACHE=${KEELSON_CACHE:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/keelson}
 # Elapsed time counts from the outermost script of a run.
 KEELSON_START=${KEELSON_START:-$(date +%s)}
 export KEELSON_ROOT KEELSON_CACHE KEELSON_START
+log_dir=$KEELSON_CACHE/log
 cd "$KEELSON_ROOT"
-mkdir -p "$KEELSON_CACHE/lock" "$KEELSON_CACHE/log"
+mkdir -p "$KEELSON_CACHE/lock" "$log_dir"
 
 # step TEXT... - one progress line with the time since the run began.
 step() {
@@ -29,11 +30,11 @@ die() {
 	exit 1
 }
 
-# long_step NAME COMMAND... - run COMMAND with its output in $KEELSON_CACHE/log/NAME.log, a line
-# every 20 s while it runs, and the end of the log if it fails (which ends the script).
+# long_step NAME COMMAND... - run COMMAND with its output in $log_dir/NAME.log, a line every 20 s
+# while it runs, and the end of the log if it fails (which ends the script).
 # Call it as a plain command: inside `if` or `||` bash would ignore errors within COMMAND.
 long_step() {
-	local name=$1 log=$KEELSON_CACHE/log/$1.log pid status=0 t0=$SECONDS
+	local name=$1 log=$log_dir/$1.log pid status=0 t0=$SECONDS
 	shift
 	step "$name: started (log: $log)"
 	"$@" >"$log" 2>&1 </dev/null &
@@ -60,9 +61,9 @@ lock() {
 	fi
 }
 
-# digest - one hash of standard input and of the files named as arguments.
+# digest - the hash of standard input.
 digest() {
-	cat - "$@" | sha256sum | cut -d ' ' -f 1
+	sha256sum | cut -d ' ' -f 1
 }
 
 as_root() {
@@ -105,7 +106,7 @@ need_packages() {
 			long_step apt-update _apt_update
 		fi
 		step "packages: ${missing[*]}"
-		if ! _apt_install "${missing[@]}" >"$KEELSON_CACHE/log/apt-install.log" 2>&1; then
+		if ! _apt_install "${missing[@]}" >"$log_dir/apt-install.log" 2>&1; then
 			long_step apt-update _apt_update
 			long_step apt-install _apt_install "${missing[@]}"
 		fi
@@ -117,6 +118,7 @@ need_packages() {
 # entries are Debian's, as FILE:LINE for the one-line style and FILE:STANZA for deb822.
 _source_entries() {
 	local dir=$1 entry file at name
+	# shellcheck disable=SC2016 # apt's own variable
 	apt-get indextargets --format '$(SOURCESENTRY)' 'Created-By: Packages' 'Origin: Debian' |
 		sort -u | while IFS= read -r entry; do
 		file=${entry%:*} at=${entry##*:}
