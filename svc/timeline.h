@@ -11,6 +11,7 @@
 #ifndef KEELSON_TIMELINE_H
 #define KEELSON_TIMELINE_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #define TIMELINE_EVENTS 1024u
@@ -56,5 +57,23 @@ void timeline_end(struct timeline *timeline, uint32_t index, uint64_t end_ns, in
 /* Append a point event (state is 0 but for services). */
 void timeline_point(struct timeline *timeline, enum timeline_kind kind, const char *name,
 		    uint16_t state, uint64_t at_ns);
+
+#define TIMELINE_LINE_BYTES 160u
+#define TIMELINE_TRACE_PREFIX "keelson: trace: "
+
+/*
+ * One event as a line of a console log, for boots whose node nobody can ask (analyze.h reads them):
+ *
+ *     keelson: trace: KIND START_NS END_NS STATE ERROR NAME
+ *
+ * in decimal, NAME to the end of the line. Returns the length (without NUL) of what was written to
+ * `line`. timeline_parse_line() finds the prefix anywhere in `line` (the kernel puts a stamp before
+ * it) and fills `event`: 0, -ENOENT (no trace line), -EBADMSG.
+ */
+size_t timeline_trace_line(const struct timeline_event *event, char *line, size_t size);
+int timeline_parse_line(const char *line, struct timeline_event *event);
+
+/* "phase", "module", "mount", "service", "milestone", "slot"; "?" for a number that is none. */
+const char *timeline_kind_name(uint32_t kind);
 
 #endif
