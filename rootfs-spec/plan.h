@@ -33,6 +33,19 @@
 #define PLAN_MAX_BYTES (16u << 20) /* a larger file is refused before it is mapped */
 #define PLAN_MAX_SERVICES 4096u
 
+/* What one list may hold, so that the node's arrays are of fixed size and its walks are short. */
+#define PLAN_MAX_ARGUMENTS 512u    /* argv of a service */
+#define PLAN_MAX_ENVIRONMENT 512u  /* environment of a service */
+#define PLAN_MAX_GROUPS 64u        /* supplementary groups of a service */
+#define PLAN_MAX_LIMITS 16u        /* rlimits of a service */
+#define PLAN_MAX_PROBES 32u        /* of a service: world_service.probes_met has a bit for each */
+#define PLAN_MAX_SETTINGS 256u     /* cgroup files of a service */
+#define PLAN_MAX_OPTIONS 256u      /* references, two an option, of a mount */
+#define PLAN_MAX_LOWERS 64u        /* lower layers of an overlay */
+#define PLAN_MAX_KEYS 16u          /* trusted certificates */
+#define PLAN_MAX_FILTER 4096u      /* BPF instructions: BPF_MAXINSNS of linux/bpf_common.h */
+#define PLAN_MAX_PATH 4095u        /* bytes of a path */
+
 #define PLAN_BOOT_PATH "/keelson/boot.plan"     /* in the initramfs */
 #define PLAN_NODE_PATH "/usr/lib/keelson/plan"  /* in the slot's root */
 

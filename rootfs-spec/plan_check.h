@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The parts of plan_verify(), private to it and to the writer. Each check returns NULL or why the
+ * plan is refused, a constant text, with the section and the record it met it in. They rely on the
+ * section table and the string section having been checked before, and on each other in the order
+ * below.
+ */
+#ifndef KEELSON_PLAN_CHECK_H
+#define KEELSON_PLAN_CHECK_H
+
+#include "rootfs-spec/plan.h"
+
+/* Every field of every record: strings, lists, enums, ranges, reserved fields. */
+const char *plan_check_records(const struct plan *plan, uint32_t *section, uint32_t *index);
+
+/* Edges: in order, acyclic, of known kind, and the two halves mirror each other. */
+const char *plan_check_graph(const struct plan *plan, uint32_t *section, uint32_t *index);
+
+/* Service names unique; cgroups unique and none inside another or inside that of the pods. */
+const char *plan_check_names(const struct plan *plan, uint32_t *section, uint32_t *index);
+
+/* sizeof a section's record; 0 for no section. */
+uint32_t plan_section_stride(uint32_t section);
+
+#endif
