@@ -26,8 +26,8 @@ enum { EXIT_FAILED = 1, EXIT_USAGE = 2 };
 static int say(char *text)
 {
 	struct iovec line[] = {
-		{ .iov_base = text, .iov_len = strlen(text) },
-		{ .iov_base = "\n", .iov_len = 1 },
+		{.iov_base = text, .iov_len = strlen(text)},
+		{.iov_base = "\n", .iov_len = 1},
 	};
 
 	return writev(STDOUT_FILENO, line, 2) < 0 ? -errno : 0;
@@ -43,12 +43,9 @@ static int wait_for_the_end(const sigset_t *signals)
 {
 	for (;;) {
 		switch (sigwaitinfo(signals, NULL)) {
-		case SIGCHLD:
-			reap_all();
-			break;
+		case SIGCHLD: reap_all(); break;
 		case SIGINT:
-		case SIGTERM:
-			return 0;
+		case SIGTERM: return 0;
 		case -1:
 			if (errno != EINTR)
 				return EXIT_FAILED;
