@@ -91,4 +91,14 @@ const struct slot_marks *slot_marks_newest(const struct slot_marks copies[2]);
 /* Make `next` the successor of `current` (NULL: the first ever): sequence, magic, CRC. */
 void slot_marks_seal(struct slot_marks *next, const struct slot_marks *current);
 
+/* Is this root hash on the list of rejected images? `marks` may be NULL: nothing is. */
+bool slot_marks_rejects(const struct slot_marks *marks, const uint8_t root_hash[SLOT_DIGEST_BYTES]);
+
+/*
+ * Put a root hash on the list, newest last; on it already: nothing. A full list forgets its oldest.
+ * slot_marks_accept() takes it off again (an operator installs it all the same).
+ */
+void slot_marks_reject(struct slot_marks *marks, const uint8_t root_hash[SLOT_DIGEST_BYTES]);
+void slot_marks_accept(struct slot_marks *marks, const uint8_t root_hash[SLOT_DIGEST_BYTES]);
+
 #endif

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Work that may hang, done in a child under a deadline: mkfs, fsck, umount(2) of a file system
+ * whose server is gone, sync(2). The child is made by clone3(2) with a pidfd; when the deadline
+ * passes it is killed and, if it sits in an uninterruptible sleep and does not go, left behind: PID
+ * 1 goes on.
+ *
+ * A child runs `work` in a copy of this process (no vfork, no shared memory): between clone and
+ * exec or _exit it may use system calls only.
+ */
+#ifndef KEELSON_CHILD_H
+#define KEELSON_CHILD_H
+
+#include <stdint.h>
+
+/*
+ * Run `work(argument)` and return what it returned (0, or a negative errno down to -255).
+ * -ETIMEDOUT: the deadline passed, the child was killed. -ECHILD: it died of a signal.
+ */
+int run_timed(int (*work)(void *argument), void *argument, uint64_t timeout_ns);
+
+/*
+ * Run the program argv[0] with an empty environment, standard input and output on /dev/null and
+ * standard error on `output` (-1: /dev/null). Returns its exit status (>= 0), -ETIMEDOUT, -ECHILD,
+ * or the negative errno of execve(2).
+ */
+int run_program(const char *const argv[], int output, uint64_t timeout_ns);
+
+#endif

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The disk that carries the slots: found by looking at every disk's partition table until one has
+ * a slot, waiting for devices until a deadline.
+ */
+#ifndef KEELSON_DISK_H
+#define KEELSON_DISK_H
+
+#include "mount/devices.h"
+#include "mount/slots.h"
+
+/* About 34 KiB: static storage. */
+struct disk {
+	struct device device;
+	struct gpt gpt;
+	struct slot_table slots;
+};
+
+/*
+ * Find the first disk (in the order of devices_disks()) with at least one slot, all of whose
+ * partitions the kernel shows; wait for it until CLOCK_BOOTTIME reaches `deadline_ns`. `name`: look
+ * only at the disk of this kernel name, NULL: at all. 0 or -ENODEV.
+ */
+int disk_find(const char *name, uint64_t deadline_ns, struct disk *disk);
+
+/*
+ * Read the table of a disk known by name again (for blessing, after switch root). -ESTALE when its
+ * disk GUID is not `guid`.
+ */
+int disk_reread(const char *name, const uint8_t guid[GPT_GUID_BYTES], struct disk *disk);
+
+/*
+ * Write the bits of both slots (an absent slot's are ignored) into the table and to the disk;
+ * nothing is written when nothing changes. 0 or negative errno with `*step`.
+ */
+int disk_write_bits(struct disk *disk, const struct gpt_slot_bits bits[SLOT_COUNT],
+		    const char **step);
+
+#endif

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The GUID partition table (UEFI specification 2.10, section 5.3) over buffers: no system call
+ * here, gpt_io.h reads and writes. A hostile table is refused or harmless: every number is checked
+ * before it is used, sums cannot overflow, and an entry that does not lie in the usable area does
+ * not exist for callers.
+ *
+ * Which copy counts. The primary, when it is valid; else the backup. Writing follows from that:
+ * the copy that does *not* count is written and flushed first, so at every moment one whole table
+ * is on the disk and a write takes effect at one point. When both copies are valid that means
+ * backup first. When only the backup is, the primary is repaired first.
+ *
+ * The disk may have grown after the table was made: the backup is where the primary says it is.
+ *
+ * Errors are negative errno; `*reason`, where asked for, is a constant text.
+ */
+#ifndef KEELSON_GPT_H
+#define KEELSON_GPT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "mount/gpt_types.h"
+
+#define GPT_SECTOR_MAX_BYTES 4096u
+#define GPT_ENTRIES_MAX_BYTES 32768u /* twice what every tool makes: 128 entries of 128 bytes */
+#define GPT_ENTRY_MIN_BYTES 128u
+#define GPT_NAME_CHARACTERS 36u
+
+/* One copy's header, checked. Addresses and sizes are in sectors of the disk. */
+struct gpt_header {
+	uint64_t lba;         /* where it lies */
+	uint64_t other_lba;   /* where the other copy's header lies */
+	uint64_t first_usable;
+	uint64_t last_usable; /* inclusive */
+	uint64_t entries_lba;
+	uint32_t header_bytes; /* 92 .. 512 */
+	uint32_t entry_bytes;  /* a multiple of 128 */
+	uint32_t entry_count;
+	uint32_t entries_crc32;
+	uint8_t disk_guid[GPT_GUID_BYTES];
+};
+
+/* A whole table. Plain data, about 33 KiB: the caller keeps it in static storage. */
+struct gpt {
+	struct gpt_header header; /* of the copy that counts */
+	uint32_t sector_bytes;
+	uint64_t disk_sectors;
+	bool from_backup;           /* the primary is damaged or unreachable */
+	const char *primary_fault;  /* NULL: valid */
+	const char *backup_fault;   /* NULL: valid */
+	bool differ;                /* both valid, not the same: a write was cut in between */
+	uint64_t backup_lba;        /* where the backup's header lies, or belongs */
+	uint64_t backup_entries_lba;
+	uint64_t primary_entries_lba;
+	uint8_t entries[GPT_ENTRIES_MAX_BYTES]; /* as on disk */
+};
+
+/* One used entry, decoded. */
+struct gpt_entry {
+	uint8_t type[GPT_GUID_BYTES];
+	uint8_t guid[GPT_GUID_BYTES]; /* PARTUUID */
+	uint64_t first_lba;
+	uint64_t last_lba; /* inclusive */
+	uint64_t attributes;
+	char name[GPT_NAME_CHARACTERS + 1]; /* ASCII; what is not is '?' */
+};
+
+/*
+ * Check the header sector found at `lba` of a disk of `disk_sectors`: signature, revision, size,
+ * CRC, its own address, entry size and count, and that entries, usable area and the other header
+ * do not overlap and lie on a disk (the *other* header may lie beyond the end: a disk that shrank).
+ * `sector_bytes` is 512 or 4096. 0, -EBADMSG, or -E2BIG (more entries than keelson keeps).
+ */
+int gpt_header_parse(const void *sector, uint32_t sector_bytes, uint64_t lba, uint64_t disk_sectors,
+		     struct gpt_header *header, const char **reason);
+
+/* Bytes of the entry array that the CRC covers; at most GPT_ENTRIES_MAX_BYTES after parse. */
+uint32_t gpt_entries_bytes(const struct gpt_header *header);
+
+/* Sectors that the entry array takes. */
+uint64_t gpt_entries_sectors(const struct gpt_header *header, uint32_t sector_bytes);
+
+/*
+ * Decode entry `index`. -ENOENT: unused, or beyond the count. -ERANGE: it does not lie inside the
+ * usable area.
+ */
+int gpt_entry(const struct gpt *gpt, uint32_t index, struct gpt_entry *entry);
+
+/* Do the sectors of two entries overlap? */
+bool gpt_entries_overlap(const struct gpt_entry *a, const struct gpt_entry *b);
+
+/* The index of the first entry named `name`, or -ENOENT. */
+int gpt_find_name(const struct gpt *gpt, const char *name);
+
+/* Replace the attribute bits of a used entry in memory; gpt_write() makes it so on the disk. */
+int gpt_set_attributes(struct gpt *gpt, uint32_t index, uint64_t attributes);
+
+/*
+ * Make the header sector of one copy, CRCs included, in `sector` (`gpt->sector_bytes` long, bytes
+ * beyond the header are zeroed). Both copies share `gpt->entries`.
+ */
+void gpt_encode_header(const struct gpt *gpt, bool backup, void *sector);
+
+/* ---- the attribute bits of a root data partition (gpt_types.h) ---- */
+
+struct gpt_slot_bits {
+	uint8_t priority;   /* 0: never boot, 15: first */
+	uint8_t tries;      /* left */
+	uint8_t successful; /* 0 or 1: the health condition held */
+};
+
+struct gpt_slot_bits gpt_slot_bits(uint64_t attributes);
+
+/* `attributes` with the slot's bits replaced and every other bit as it was. */
+uint64_t gpt_with_slot_bits(uint64_t attributes, struct gpt_slot_bits bits);
+
+/* ---- GUIDs ---- */
+
+#define GPT_GUID_TEXT_BYTES 37u
+
+/* The 36 characters and a NUL, lower case. */
+void gpt_guid_text(const uint8_t guid[GPT_GUID_BYTES], char text[GPT_GUID_TEXT_BYTES]);
+
+bool gpt_guid_equal(const uint8_t a[GPT_GUID_BYTES], const uint8_t b[GPT_GUID_BYTES]);
+
+#endif
