@@ -30,25 +30,42 @@ die() {
 	exit 1
 }
 
-# long_step NAME COMMAND... - run COMMAND with its output in $log_dir/NAME.log, a line every 20 s
-# while it runs, and the end of the log if it fails (which ends the script).
-# Call it as a plain command: inside `if` or `||` bash would ignore errors within COMMAND.
-long_step() {
+# try_step NAME COMMAND... - run COMMAND with its output in $log_dir/NAME.log and a line every 20 s
+# while it runs. Returns its status.
+# Within `if` or `||`, bash ignores errors in the middle of a COMMAND that is a function.
+try_step() {
 	local name=$1 log=$log_dir/$1.log pid status=0 t0=$SECONDS
 	shift
 	step "$name: started (log: $log)"
 	"$@" >"$log" 2>&1 </dev/null &
 	pid=$!
 	while ! timeout 20 tail -s 0.1 --pid="$pid" -f /dev/null; do
-		step "$name: still running after $((SECONDS - t0)) s: $(tail -n 1 "$log" | tr -d '\r' | cut -c 1-60)"
+		step "$name: running for $((SECONDS - t0)) s: $(tail -n 1 "$log" | tr -d '\r' | cut -c 1-60)"
 	done
 	wait "$pid" || status=$?
 	if ((status)); then
-		step "$name: FAILED with status $status after $((SECONDS - t0)) s; end of $log:"
-		tail -n 40 "$log" | sed 's/^/    /'
+		step "$name: FAILED with status $status after $((SECONDS - t0)) s"
+	else
+		step "$name: done in $((SECONDS - t0)) s"
+	fi
+	return "$status"
+}
+
+# long_step NAME COMMAND... - the same, but a failure shows the end of the log and ends the script.
+long_step() {
+	local errexit=$-
+	set +e
+	(
+		set -e
+		try_step "$@"
+	)
+	local status=$?
+	if [[ $errexit == *e* ]]; then set -e; fi
+	if ((status)); then
+		printf 'end of %s:\n' "$log_dir/$1.log"
+		tail -n 40 "$log_dir/$1.log" | sed 's/^/    /'
 		exit "$status"
 	fi
-	step "$name: done in $((SECONDS - t0)) s"
 }
 
 # lock NAME - hold $KEELSON_CACHE/lock/NAME until this shell and its children end.
@@ -66,10 +83,6 @@ digest() {
 	sha256sum | cut -d ' ' -f 1
 }
 
-as_root() {
-	if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n "$@"; fi
-}
-
 _missing_packages() {
 	local package
 	for package; do
@@ -84,7 +97,7 @@ _apt_update() {
 }
 
 _apt_install() {
-	apt-get install -qq -y --no-install-recommends -o Acquire::Retries=3 \
+	apt-get install -q -y --no-install-recommends -o Acquire::Retries=3 \
 		-o DPkg::Lock::Timeout=600 "$@"
 }
 
@@ -106,10 +119,9 @@ need_packages() {
 			long_step apt-update _apt_update
 		fi
 		step "packages: ${missing[*]}"
-		if ! _apt_install "${missing[@]}" >"$log_dir/apt-install.log" 2>&1; then
-			long_step apt-update _apt_update
-			long_step apt-install _apt_install "${missing[@]}"
-		fi
+		try_step apt-install _apt_install "${missing[@]}" && exit 0
+		long_step apt-update _apt_update
+		long_step apt-install _apt_install "${missing[@]}"
 	)
 }
 
@@ -151,7 +163,7 @@ _refresh_sources() {
 	mkdir -p "$apt/sources" "$apt/lists/partial" "$apt/cache/archives/partial"
 	_source_entries "$apt/sources"
 	if [ -z "$(ls -A "$apt/sources")" ]; then
-		as_root apt-get update -qq -o Acquire::Retries=3
+		_apt_update # apt does not know yet whose its entries are
 		_source_entries "$apt/sources"
 	fi
 	_private_apt apt-get update -qq
