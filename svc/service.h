@@ -120,25 +120,32 @@ enum service_action {
 };
 
 struct service_step {
-	uint16_t defined; /* 1; a cell that nobody wrote is 0 and does not compile (service.c) */
-	uint16_t state;   /* enum service_state */
+	uint32_t state;   /* enum service_state */
 	uint32_t actions; /* enum service_action, or'ed */
 };
 
 /* The step that `event` takes in `state`. Total: every state knows every event. */
 struct service_step service_next(enum service_state state, enum service_event event);
 
+/*
+ * Let `event` happen to `state` at `now_ns`: everything of the step that is bookkeeping is done here
+ * (state and since when, marks, burst and backoff, the timer). Returns the actions that are left,
+ * those that need system calls: SPAWN, SIGNAL, KILL, RELEASE. `random` is for the jitter.
+ * An ENDED_DOWN that nobody asked for also ends the wish to have it up.
+ */
+uint32_t service_apply(const struct plan_service *service, struct world_service *state,
+		       enum service_event event, uint64_t now_ns, uint32_t random);
+
 /* Names as people see them ("up", "stopping"; "START"); "?" for a number that is none. */
 const char *service_state_name(uint32_t state);
 const char *service_event_name(uint32_t event);
 
 /* Bits of world_service.flags. */
-#define SERVICE_MARK_STOP 1u    /* has to go down */
-#define SERVICE_MARK_PULL 2u    /* to be started by the request being marked (transient) */
-#define SERVICE_MARK_ON_WAY 4u  /* may still come up by itself (recomputed by graph_act) */
-#define SERVICE_MARK_BLAMED 8u  /* the start timeout expired */
-#define SERVICE_MARK_READY 16u  /* it was up in this life */
-#define SERVICE_MARK_STOPPING 32u /* it said STOPPING=1 (sd_notify(3)) */
+#define SERVICE_MARK_STOP 1u   /* has to go down */
+#define SERVICE_MARK_PULL 2u   /* to be started: delivered and cleared by graph_act() */
+#define SERVICE_MARK_ON_WAY 4u /* comes up by itself if all goes well (kept by graph_act()) */
+#define SERVICE_MARK_BLAMED 8u /* the start timeout of this life expired */
+#define SERVICE_MARK_READY 16u /* it was up in this life */
 
 /* A process of the service runs or may run. */
 static inline bool service_is_active(uint32_t state)
