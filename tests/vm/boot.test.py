@@ -1,0 +1,236 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+# keelson-test: timeout=900
+"""One boot of the test profile, everything that a running node must show.
+
+The cases build on each other in time: they look, then they hurt containerd, then they fill the
+state partition, then they switch the node off and read its disk.
+"""
+
+import json
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+from harness import Agent, Disk, Machine, Tap, image, unmet  # noqa: E402
+from harness.tap import contains, equal  # noqa: E402
+
+CAPABILITIES = """chown dac_override dac_read_search fowner fsetid kill setgid setuid setpcap
+linux_immutable net_bind_service net_broadcast net_admin net_raw ipc_lock ipc_owner sys_module
+sys_rawio sys_chroot sys_ptrace sys_pacct sys_admin sys_boot sys_nice sys_resource sys_time
+sys_tty_config mknod lease audit_write audit_control setfcap mac_override mac_admin syslog
+wake_alarm block_suspend audit_read perfmon bpf checkpoint_restore""".split()
+ALL = (1 << len(CAPABILITIES)) - 1
+
+
+def mask(*names):
+    return sum(1 << CAPABILITIES.index(name) for name in names)
+
+
+CONTAINERD = ALL & ~mask("sys_module", "sys_boot")
+KUBELET = mask("chown", "dac_override", "dac_read_search", "fowner", "fsetid", "kill", "net_admin",
+               "net_raw", "sys_ptrace", "sys_admin", "sys_resource", "syslog")
+
+
+class Node:
+    """Questions to the node, in its own words."""
+
+    def __init__(self, machine):
+        self.agent = Agent(machine)
+        self.out = self.agent.out
+        self.run = self.agent.run
+        self.until = self.agent.until
+
+    def status(self):
+        return json.loads(self.out("keelctl status --json"))
+
+    def service(self, name):
+        return next(s for s in self.status()["services"] if s["name"] == name)
+
+    def pid(self, name):
+        return self.service(name)["pid"]
+
+    def process(self, pid):
+        """/proc/PID/status as a dictionary."""
+        lines = self.out(f"cat /proc/{pid}/status").splitlines()
+        return dict(line.split(":\t", 1) for line in lines if ":\t" in line)
+
+    def pod_pid(self):
+        """The pod's container: a keelson-pause that was told to say something."""
+        pids = self.out("for p in /proc/[0-9]*; do tr '\\0' ' ' <$p/cmdline 2>/dev/null | "
+                        "grep -q -- '^/keelson-pause --' && echo ${p#/proc/}; done; true").split()
+        equal(len(pids), 1, "containers of the pod")
+        return int(pids[0])
+
+
+def main():
+    tap = Tap()
+    if unmet():
+        tap.skip_all(unmet())
+    made = image("test")
+    with tempfile.TemporaryDirectory() as work:
+        disk = Disk.copy(made.disk, f"{work}/disk.img")
+        before = disk.slots()
+        log = Path("build/test-log/boot-console.log")
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with Machine(made.kernel, made.initrd, disk.path, made.cmdline("keelson.trace"),
+                     reboot=False, log=log) as machine:
+            running(tap, machine, disk, before)
+        after(tap, machine, disk, before, work)
+    tap.end()
+
+
+def running(tap, machine, disk, before):
+    with tap.case("the pod runs, and the console says so"):
+        machine.wait("keelson: milestone pod-hello at", timeout=180)
+    node = Node(machine)
+    node.agent.wait()
+
+    with tap.case("every service is up or done"):
+        node.until("keelctl status --json | grep -q '\"name\":\"kubelet\".*\"state\":\"up\"'", 60)
+        states = {s["name"]: s["state"] for s in node.status()["services"]}
+        bad = {name: state for name, state in states.items() if state not in ("up", "done")}
+        equal(bad, {}, "services that are neither up nor done")
+
+    timeline(tap, node)
+    read_only_root(tap, node)
+    confinement(tap, node)
+    size_of_pid1(tap, node)
+
+    with tap.case("the slot is blessed once the health condition has held"):
+        machine.wait("blessed", timeout=90)
+    with tap.case("one try was burned and the blessing is in both copies of the table"):
+        node.out("sync")
+        slots = disk.slots()
+        equal(slots["b"], before["b"], "the slot that was not booted")
+        equal(slots["a"], (before["a"][0], before["a"][1] - 1, True), "the booted slot")
+    with tap.case("keelctl tells the same of the slots"):
+        told = node.out("keelctl slot status")
+        contains(told, "a", "slot status")
+
+    restart_of_containerd(tap, node)
+    full_state_partition(tap, node)
+
+    with tap.case("keelctl poweroff stops everything and switches the machine off"):
+        node.agent.send("keelctl poweroff")
+        equal(machine.ended(60), 0, "exit status of QEMU")
+        contains(machine.text(), "Power down", "console")
+
+
+def timeline(tap, node):
+    with tap.case("keelctl analyze tells the boot from the initramfs to the pod"):
+        text = node.out("keelctl analyze")
+        for word in ("containerd", "kubelet", "pod-hello"):
+            contains(text, word, "analysis")
+    with tap.case("the timeline is in order and without a gap at the switch of roots"):
+        events = json.loads(node.out("keelctl analyze --json"))["events"]
+        starts = [event["start_ns"] for event in events if event["kind"] == "phase"]
+        equal(starts, sorted(starts), "starts of the phases")
+        assert starts[0] > 0 and len(starts) >= 4, starts
+        pod = next(e for e in events if e["kind"] == "milestone" and e["name"] == "pod-hello")
+        kubelet = next(e for e in events if e["kind"] == "service" and e["name"] == "kubelet")
+        assert kubelet["start_ns"] < pod["start_ns"], (kubelet, pod)
+
+
+def read_only_root(tap, node):
+    with tap.case("the root is the verity device, read-only"):
+        root = next(line.split() for line in node.out("cat /proc/mounts").splitlines()
+                    if line.split()[1] == "/")
+        contains(root[0], "/dev/", "source of the root")
+        equal(root[3].split(",")[0], "ro", "the root's first mount option")
+        contains(node.out("cat /sys/block/dm-0/ro"), "1", "read-only flag of dm-0")
+    for path in ("/x", "/usr/bin/x", "/etc/x"):
+        with tap.case(f"{path} cannot be written"):
+            status, output = node.run(f"touch {path}")
+            assert status, "touch succeeded"
+            contains(output, "Read-only file system", "message")
+    with tap.case("the root cannot be mounted writable"):
+        node.run("mount -o remount,rw /")
+        status, _ = node.run("touch /usr/x")
+        assert status, "writable after a remount"
+
+
+def confinement(tap, node):
+    for name, bounding, nnp in (("containerd", CONTAINERD, "0"), ("kubelet", KUBELET, "1")):
+        with tap.case(f"{name} runs under its policy, by the kernel's account"):
+            seen = node.process(node.pid(name))
+            for field in ("CapBnd", "CapPrm", "CapEff"):
+                equal(int(seen[field], 16), bounding, field)
+            equal(seen["NoNewPrivs"], nnp, "NoNewPrivs")
+            equal(seen["Seccomp"], "2", "Seccomp")
+            equal(seen["Seccomp_filters"], "1", "Seccomp_filters")
+        with tap.case(f"keelctl status -v agrees with the kernel about {name}"):
+            told = node.out(f"keelctl status -v {name}")
+            contains(told.lower(), f"{bounding:016x}", "status")
+    with tap.case("a denied call fails with EPERM inside the pod, privileged or not"):
+        # The container is a child of containerd's shim: it lives under containerd's filter.
+        seen = node.process(node.pod_pid())
+        assert int(seen["Seccomp_filters"]) >= 1, seen["Seccomp_filters"]
+    with tap.case("every service is in a cgroup of its own, PID 1 in a leaf"):
+        groups = {name: node.out(f"cat /proc/{node.pid(name)}/cgroup").strip()
+                  for name in ("containerd", "kubelet")}
+        assert len(set(groups.values())) == 2 and "0::/" not in groups.values(), groups
+        assert node.out("cat /proc/1/cgroup").strip() != "0::/"
+    with tap.case("containerd has the limits and the oom score that pods inherit"):
+        pid = node.pid("containerd")
+        equal(node.out(f"cat /proc/{pid}/oom_score_adj").strip(), "-999", "oom_score_adj")
+        limits = node.out(f"cat /proc/{pid}/limits")
+        assert re.search(r"Max open files\s+\d+\s+1048576", limits), limits
+        assert re.search(r"Max processes\s+unlimited\s+unlimited", limits), limits
+
+
+def size_of_pid1(tap, node):
+    with tap.case("PID 1 takes less than 600 KiB, less than 350 KiB of it its own share"):
+        rollup = node.out("cat /proc/1/smaps_rollup")
+        rss = int(re.search(r"^Rss:\s+(\d+)", rollup, re.M)[1])
+        pss = int(re.search(r"^Pss:\s+(\d+)", rollup, re.M)[1])
+        tap.note(f"RSS {rss} KiB, PSS {pss} KiB")
+        assert rss < 600 and pss < 350, rollup
+
+
+def restart_of_containerd(tap, node):
+    with tap.case("containerd is killed: it comes back, kubelet is healthy, the pod never noticed"):
+        pod, old = node.pod_pid(), node.pid("containerd")
+        node.out(f"kill -9 {old}")
+        node.until(f"test \"$(keelctl status --json | tr ',{{}}' '\\n' | grep -c '\"pid\":{old}$')\" = 0")
+        node.until("keelctl status containerd --json | grep -q '\"state\":\"up\"' && "
+                   "keelctl status kubelet --json | grep -q '\"state\":\"up\"' && "
+                   "wget -q -O - http://127.0.0.1:10248/healthz", 90)
+        assert node.pid("containerd") != old
+        equal(node.pod_pid(), pod, "the pod's process")
+
+
+def full_state_partition(tap, node):
+    with tap.case("a full state partition costs no service"):
+        node.run("dd if=/dev/zero of=/var/fill bs=1M", timeout=120)
+        contains(node.run("sh -c 'echo x >/var/fill2'")[1], "No space left", "message")
+        for _ in range(3):
+            node.out("sleep 1")
+            states = {s["name"]: s["state"] for s in node.status()["services"]}
+            bad = {name: s for name, s in states.items() if s not in ("up", "done")}
+            equal(bad, {}, "services that are neither up nor done")
+        node.out("rm -f /var/fill /var/fill2")
+
+
+def after(tap, machine, disk, before, work):
+    with tap.case("the state partition was left clean"):
+        path = disk.extract("state", f"{work}/state.img")
+        check = subprocess.run(["e2fsck", "-fn", path], text=True, stdout=subprocess.PIPE,
+                               stderr=subprocess.STDOUT, check=False)
+        equal(check.returncode, 0, check.stdout)
+    with tap.case("another program finds no fault with the partition table"):
+        disk.verify()
+        equal(disk.slots()["a"], (before["a"][0], before["a"][1] - 1, True), "slot a")
+    with tap.case("nothing went wrong that nobody asked for"):
+        bad = [line for line in machine.console
+               if re.search(r"keelson: .*(error|cannot|failed)|BUG:|WARNING:|Oops", line)
+               and "containerd" not in line]
+        equal(bad, [], "lines of the console")
+
+
+if __name__ == "__main__":
+    main()
