@@ -100,15 +100,10 @@ bool glob_match(const char *pattern, const char *path)
 	}
 }
 
-bool glob_excludes(const char *const *patterns, size_t count, const char *path)
+bool glob_any(const char *const *patterns, size_t count, const char *path)
 {
-	bool excluded = false;
-
-	for (size_t i = 0; i < count; i++) {
-		bool takes_back = patterns[i][0] == '!';
-
-		if (excluded == takes_back && glob_match(patterns[i] + takes_back, path))
-			excluded = !takes_back;
-	}
-	return excluded;
+	for (size_t i = 0; i < count; i++)
+		if (glob_match(patterns[i], path))
+			return true;
+	return false;
 }

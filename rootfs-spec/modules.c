@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "rootfs-spec/modules.h"
 
+#include "rootfs-spec/nearest.h"
 #include "rootfs-spec/pool.h"
 
 #include <errno.h>
@@ -212,53 +213,21 @@ void modules_free(struct module_list *list)
 	*list = (struct module_list){0};
 }
 
-/* Levenshtein's distance; names of modules are short. */
-static size_t distance(const char *a, const char *b)
-{
-	size_t row[64];
-	size_t width = strlen(b);
-
-	if (width >= sizeof(row) / sizeof(row[0]))
-		return SIZE_MAX;
-	for (size_t j = 0; j <= width; j++)
-		row[j] = j;
-	for (size_t i = 1; a[i - 1] != '\0'; i++) {
-		size_t diagonal = row[0];
-
-		row[0] = i;
-		for (size_t j = 1; j <= width; j++) {
-			size_t cost = diagonal + (a[i - 1] != b[j - 1]);
-
-			diagonal = row[j];
-			if (row[j] + 1 < cost)
-				cost = row[j] + 1;
-			if (row[j - 1] + 1 < cost)
-				cost = row[j - 1] + 1;
-			row[j] = cost;
-		}
-	}
-	return row[width];
-}
-
 void modules_nearest(const char *directory, const char *name, char *nearest, size_t size)
 {
 	struct bytes text = {0};
 	struct index index = {0};
-	size_t best = strlen(name) / 2 + 1;
+	size_t best = nearest_limit(name);
 
 	nearest[0] = '\0';
 	if (read_text(directory, "modules.dep", &text) == 0)
 		index = index_lines((char *)text.data);
 	for (size_t i = 0; i < index.count; i++) {
 		char own[NAME_MAX + 1];
-		size_t apart;
 
 		module_name(index.lines[i].path, own, sizeof(own));
-		apart = distance(name, own);
-		if (apart < best) {
-			best = apart;
+		if (nearest_improves(name, own, &best))
 			snprintf(nearest, size, "%s", own);
-		}
 	}
 	free(index.lines);
 	bytes_free(&text);
