@@ -7,12 +7,14 @@
  * (pid_namespaces(7)), but a blocked signal is queued all the same, so everything is taken
  * synchronously with sigwaitinfo(2) and no handler is installed.
  *
- *     keelson-pause               wait
- *     keelson-pause --say TEXT    print TEXT and a newline first, then wait
+ *     keelson-pause [--mark FILE] [--say TEXT]
  *
- * `--say` lets one image serve as the sandbox and as the smallest container that proves it runs.
+ * `--mark` creates FILE, `--say` prints TEXT and a newline; then it waits. So one image serves as
+ * the sandbox and as the smallest container that proves it runs: a file in the node's
+ * /run/keelson/milestones is stamped by PID 1, a line goes to the pod's log.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/uio.h>
@@ -20,6 +22,16 @@
 #include <unistd.h>
 
 enum { EXIT_FAILED = 1, EXIT_USAGE = 2 };
+
+static int mark(const char *path)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0444);
+
+	if (fd < 0)
+		return -errno;
+	close(fd);
+	return 0;
+}
 
 /* One write, so that a log reader never sees half a line; short writes do not happen on a pipe
  * below PIPE_BUF (pipe(7)). */
@@ -55,10 +67,22 @@ static int wait_for_the_end(const sigset_t *signals)
 
 int main(int argc, char **argv)
 {
+	const char *file = NULL;
+	char *text = NULL;
 	sigset_t signals;
 
-	if (argc != 1 && !(argc == 3 && strcmp(argv[1], "--say") == 0))
-		return EXIT_USAGE;
+	for (int i = 1; i < argc; i += 2) {
+		if (i + 1 == argc)
+			return EXIT_USAGE;
+		if (strcmp(argv[i], "--mark") == 0)
+			file = argv[i + 1];
+		else if (strcmp(argv[i], "--say") == 0)
+			text = argv[i + 1];
+		else
+			return EXIT_USAGE;
+	}
+	if (file && mark(file) < 0)
+		return EXIT_FAILED;
 
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGCHLD);
@@ -67,7 +91,7 @@ int main(int argc, char **argv)
 	if (sigprocmask(SIG_BLOCK, &signals, NULL) < 0)
 		return EXIT_FAILED;
 
-	if (argc == 3 && say(argv[2]) < 0)
+	if (text && say(text) < 0)
 		return EXIT_FAILED;
 
 	return wait_for_the_end(&signals);
