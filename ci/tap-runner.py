@@ -93,7 +93,7 @@ def judge(output, status, timed_out):
     if not plans:
         problems.append("printed no plan (1..N)")
     elif results != planned:
-        problems.append(f"printed {results} results, planned {planned}")
+        problems.append(f"printed {results} results, planned {planned} (exit status {status})")
     elif not planned and not skip_all:
         problems.append("planned no test")
     if not problems and skip_all:
@@ -154,7 +154,9 @@ def last_line(path):
 
 def run(test, log_dir, base_env):
     """Run one test program; print its progress line, and everything it said if it failed."""
-    stem = os.path.join(log_dir, test.name.replace("/", "-"))
+    # A name of this run's own until it is judged: another run in the same tree may be at work.
+    final = os.path.join(log_dir, test.name.replace("/", "-"))
+    stem = f"{final}.{os.getpid()}"
     scratch = tempfile.mkdtemp(prefix="keelson-test-")
     test_id = f"{RUN_ID}/{uuid.uuid4().hex}"
     env = dict(base_env, TMPDIR=scratch, KEELSON_TEST_ID=test_id)
@@ -190,6 +192,7 @@ def run(test, log_dir, base_env):
     for suffix in ".out", ".err":
         with open(stem + suffix, encoding="utf-8", errors="replace") as f:
             texts.append(f.read())
+        os.replace(stem + suffix, final + suffix)
     outcome = judge(texts[0], status, timed_out)
     seconds = time.monotonic() - start
     word = "FAIL " if outcome.failed else "ok   " if outcome.passed else "skip "
