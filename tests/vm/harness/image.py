@@ -21,12 +21,12 @@ class Image:
         self.directory = Path(directory)
         self.disk = self.directory / "disk.img"
         self.kernel = self.directory / "vmlinuz"
-        self.initrd = self.directory / "initramfs.img"
+        self.initrd = self.directory / "initramfs.zst"
         self.root = self.directory / "root.img"
         self.manifest = json.loads((self.directory / "manifest.json").read_text())
 
     def cmdline(self, *words):
-        return " ".join([CONSOLE, *self.manifest.get("cmdline", []), *words])
+        return " ".join([*self.manifest.get("cmdline", []), CONSOLE, *words])
 
 
 def image(profile):

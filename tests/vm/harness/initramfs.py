@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Files of an initramfs, replaced.
+"""Files of an initramfs: written, replaced, read.
 
 The kernel unpacks archives that follow each other, later files over earlier ones
 (Documentation/driver-api/early-userspace/buffer-format.rst), so a replacement is an uncompressed
@@ -14,6 +14,17 @@ def _entry(name, data, mode):
     head = b"070701" + b"".join(b"%08x" % field for field in fields) + name.encode() + b"\0"
     head += bytes(-len(head) % 4)
     return head + data + bytes(-len(data) % 4)
+
+
+def write(path, files):
+    """A new uncompressed archive of `files` ({name: (mode, bytes)}) with their directories."""
+    archive = b""
+    for parent in sorted({str(p) for name in files for p in Path(name).parents if p.name}):
+        archive += _entry(parent, b"", 0o040755)
+    for name, (mode, data) in files.items():
+        archive += _entry(name, data, 0o100000 | mode)
+    Path(path).write_bytes(archive + _entry("TRAILER!!!", b"", 0))
+    return path
 
 
 def replace(initramfs, files, path):
