@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * sd_notify(3): services say READY=1 and the like in datagrams to /run/keelson/notify, one socket
+ * for all, made before any service. The kernel stamps each datagram with the sender's pid
+ * (SCM_CREDENTIALS, unix(7)); descriptors that come along are closed. A message counts for the
+ * service whose main process sent it, or in whose cgroup the sender is: NOTIFY_SOCKET is inherited
+ * by everything that a service starts, so a message alone proves nothing.
+ */
+#ifndef KEELSON_NOTIFY_H
+#define KEELSON_NOTIFY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define NOTIFY_SOCKET_NAME "notify" /* in the runtime directory */
+#define NOTIFY_MESSAGE_BYTES 4096u  /* a longer one is dropped */
+#define NOTIFY_STATUS_BYTES 64u
+
+/* What a message says that keelson acts on. */
+struct notify_message {
+	bool ready;    /* READY=1 */
+	bool stopping; /* STOPPING=1 */
+	bool has_status;
+	char status[NOTIFY_STATUS_BYTES]; /* STATUS=, cut, control characters replaced */
+};
+
+/*
+ * Pure: read `size` bytes of newline-separated KEY=VALUE lines. Keys that keelson does not act on
+ * (MAINPID, WATCHDOG, FDSTORE, ...) and malformed lines are skipped; it cannot fail.
+ */
+void notify_parse(const char *text, size_t size, struct notify_message *message);
+
+/* Make the socket at `path` (replaced if it exists), mode 0666, CLOEXEC, non-blocking. fd or errno. */
+int notify_open(const char *path);
+
+/*
+ * Take one datagram. Returns 1 and fills `message` and the sender's `pid` (0: unknown), 0 when there
+ * is none left, or a negative errno for one that was dropped.
+ */
+int notify_receive(int fd, struct notify_message *message, int *pid);
+
+#endif

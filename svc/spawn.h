@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One process, born inside its cgroup: clone3(2) with CLONE_INTO_CGROUP, so there is no moment in
+ * which it or what it forks is anywhere else, CLONE_PIDFD, so it is never named by a number, and
+ * without CLONE_VFORK, so a child that stalls before its execve stalls nobody.
+ *
+ * The child confines itself (confine.h) and executes. A pipe tells how that went: it is closed by a
+ * successful execve, or holds a struct confine_report.
+ */
+#ifndef KEELSON_SPAWN_H
+#define KEELSON_SPAWN_H
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "rootfs-spec/plan.h"
+
+struct spawn_request {
+	const struct plan *plan;
+	const struct plan_service *service;
+	const char *extra_environment; /* one more "NAME=value"; NULL: none */
+	int cgroup_fd;
+	int null_fd;
+	int output_fd;   /* -1: /dev/null */
+	const char *tty; /* NULL: none */
+	int *passed;     /* descriptors to pass as 3, 4, ... */
+	uint32_t passed_count;
+	uint32_t last_capability;
+};
+
+/* All descriptors are CLOEXEC and belong to the caller. */
+struct spawned {
+	int pid;
+	int pidfd;
+	int report_fd;        /* non-blocking read end */
+	uint64_t start_ticks; /* process.h; 0: not known */
+};
+
+/* 0 or a negative errno. spawn_is_transient(): the same call may succeed a little later. */
+int spawn(const struct spawn_request *request, struct spawned *spawned);
+
+static inline bool spawn_is_transient(int error)
+{
+	return error == -EAGAIN || error == -ENOMEM || error == -ENFILE || error == -EMFILE;
+}
+
+#endif
