@@ -36,6 +36,8 @@ struct record {
 	uint32_t trace;         /* keelson.trace was given */
 	uint32_t log_level;     /* keelson.log= */
 	uint32_t kexecs;        /* kexecs in this boot, 0 or 1 */
+	uint32_t burned;        /* 1: this boot took a try from the slot */
+	uint32_t zero;
 	struct timeline timeline;
 };
 
