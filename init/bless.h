@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a boot writes about its slot once it runs: the blessing, and the try that an orderly reboot
+ * gives back. slot.h decides what is written, here it is written, in the order that slot.h gives.
+ * Writing waits for the disk, so it is done in a child; the world is not mapped there.
+ */
+#ifndef KEELSON_BLESS_H
+#define KEELSON_BLESS_H
+
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "init/record.h"
+#include "svc/control.h"
+
+/*
+ * Bless the slot that `record` tells of, in a child that is not waited for. Returns its pid or
+ * negative errno; its exit status is 0 or a positive errno. `tries`: what a good slot starts the
+ * next boot with.
+ */
+pid_t bless_start(const struct record *record, uint32_t tries);
+
+/* Give the burned try back, in a timed child. 0 or negative errno. */
+int bless_refund(const struct record *record);
+
+/* What the disk says of both slots now, read in a timed child. 0 or negative errno. */
+int bless_status(const struct record *record, struct control_slot_status *status);
+
+#endif

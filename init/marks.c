@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "init/marks.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+#include "mount/child.h"
+#include "mount/devices.h"
+#include "mount/header_io.h"
+#include "mount/sys.h"
+#include "svc/format.h"
+#include "svc/log.h"
+
+/* The marks of one slot, open for a change. */
+struct marks {
+	int fd;
+	struct slot_marks copies[2];
+	struct slot_marks next; /* what the newest copy says, to be changed */
+};
+
+static int marks_open(const char *device, struct marks *marks)
+{
+	const struct slot_marks *newest;
+	char path[DEVICE_PATH_BYTES];
+	int error = device_path(device, path);
+
+	if (error)
+		return error;
+	marks->fd = open(path, O_RDWR | O_CLOEXEC);
+	if (marks->fd < 0)
+		return -errno;
+	error = slot_marks_read(marks->fd, marks->copies);
+	if (error) {
+		close(marks->fd);
+		return error;
+	}
+	newest = slot_marks_newest(marks->copies);
+	if (newest)
+		marks->next = *newest;
+	else
+		memset(&marks->next, 0, sizeof(marks->next));
+	return 0;
+}
+
+static int marks_write(struct marks *marks)
+{
+	int error = slot_marks_write(marks->fd, &marks->next, marks->copies);
+
+	close(marks->fd);
+	return error;
+}
+
+int marks_note_failure(const char *device, enum slot_reason reason, const char *detail)
+{
+	struct marks marks;
+	int error = marks_open(device, &marks);
+
+	if (error)
+		return error;
+	marks.next.reason = reason;
+	memset(marks.next.detail, 0, sizeof(marks.next.detail));
+	format_text((char *)marks.next.detail, sizeof(marks.next.detail), "%s", detail);
+	return marks_write(&marks);
+}
+
+int marks_reject(const char *device, const uint8_t root_hash[SLOT_DIGEST_BYTES])
+{
+	struct marks marks;
+	int error = marks_open(device, &marks);
+
+	if (error)
+		return error;
+	if (marks.next.rejected_count >= SLOT_MARKS_REJECTED_MAX) {
+		memmove(marks.next.rejected[0], marks.next.rejected[1],
+			sizeof(marks.next.rejected) - SLOT_DIGEST_BYTES);
+		marks.next.rejected_count = SLOT_MARKS_REJECTED_MAX - 1;
+	}
+	memcpy(marks.next.rejected[marks.next.rejected_count++], root_hash, SLOT_DIGEST_BYTES);
+	marks.next.reason = SLOT_REASON_REJECTED;
+	return marks_write(&marks);
+}
+
+int marks_raise_epoch(const char *device, uint64_t epoch)
+{
+	struct marks marks;
+	int error = marks_open(device, &marks);
+
+	if (error)
+		return error;
+	if (marks.next.security_epoch >= epoch) {
+		close(marks.fd);
+		return 0;
+	}
+	marks.next.security_epoch = epoch;
+	return marks_write(&marks);
+}
+
+struct note {
+	const char *device;
+	enum slot_reason reason;
+	const char *detail;
+};
+
+static int write_note(void *argument)
+{
+	const struct note *note = argument;
+
+	return marks_note_failure(note->device, note->reason, note->detail);
+}
+
+void marks_note_failure_timed(const char *device, enum slot_reason reason, const char *detail)
+{
+	struct note note = {device, reason, detail};
+	int error = run_timed(write_note, &note, MARKS_TIMEOUT_NS);
+
+	if (error)
+		log_error("slot marks: %s: write: %s", device, log_errno(error));
+}

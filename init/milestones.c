@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "init/milestones.h"
+
+#include <sys/inotify.h>
+#include <sys/stat.h>
+
+#include "init/node.h"
+#include "init/summary.h"
+#include "mount/sys.h"
+#include "svc/log.h"
+
+void milestone_name(const char *file, char name[MILESTONE_NAME_BYTES])
+{
+	size_t i;
+
+	for (i = 0; i < MILESTONE_NAME_BYTES - 1 && file[i] != '\0'; i++) {
+		char c = file[i];
+		bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+			     (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
+
+		name[i] = plain ? c : '?';
+	}
+	name[i] = '\0';
+}
+
+int milestones_open(void)
+{
+	cleanup_fd fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	int owned;
+
+	if (fd < 0)
+		return -errno;
+	if (mkdir(MILESTONES_DIRECTORY, 0755) < 0 && errno != EEXIST)
+		return -errno;
+	if (inotify_add_watch(fd, MILESTONES_DIRECTORY, IN_CREATE | IN_MOVED_TO | IN_ONLYDIR) < 0)
+		return -errno;
+	owned = fd;
+	fd = -1;
+	return owned;
+}
+
+static void stamp(const char *file, uint64_t at_ns)
+{
+	char name[MILESTONE_NAME_BYTES];
+	char at[24];
+
+	milestone_name(file, name);
+	summary_seconds(at, sizeof(at), at_ns);
+	timeline_point(node_timeline, TIMELINE_MILESTONE, name, 0, at_ns);
+	log_notice("milestone %s at %s s", name, at);
+}
+
+void milestones_read(int fd)
+{
+	_Alignas(struct inotify_event) char buffer[2048];
+	uint64_t now_ns = clock_boottime_ns();
+	ssize_t n;
+
+	while ((n = read(fd, buffer, sizeof(buffer))) > 0) {
+		for (ssize_t at = 0; at < n;) {
+			const struct inotify_event *event = (const void *)(buffer + at);
+
+			at += (ssize_t)sizeof(*event) + event->len;
+			if (event->len > 0)
+				stamp(event->name, now_ns);
+			else if (event->mask & IN_Q_OVERFLOW)
+				log_warning("milestones: too many at once, some are lost");
+		}
+	}
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Milestones: whoever may write to /run/keelson/milestones (root, or a pod that was given it as a
+ * hostPath volume) creates a file there, and its name is stamped in the timeline and said in the
+ * kernel log. It is how a boot is proven and measured from power-on to a pod's first instruction.
+ */
+#ifndef KEELSON_MILESTONES_H
+#define KEELSON_MILESTONES_H
+
+#include <stddef.h>
+
+#define MILESTONES_DIRECTORY "/run/keelson/milestones"
+#define MILESTONE_NAME_BYTES 65u /* 64 characters and a NUL */
+
+/*
+ * A file name as it may stand in a log: letters, digits, '.', '_' and '-' as they are, anything
+ * else as '?', cut after 64 characters. Pure.
+ */
+void milestone_name(const char *file, char name[MILESTONE_NAME_BYTES]);
+
+/* Make the directory (0755) and watch it (inotify(7)). A non-blocking descriptor, negative errno. */
+int milestones_open(void);
+
+/* Stamp and log what was created since. */
+void milestones_read(int fd);
+
+#endif

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The node: what PID 1 in the slot's root holds on to. One process, one node, so there is one of
+ * it. What would have to survive a re-exec of PID 1 is not here but in the world, in the boot
+ * record (whose memfd stays open) or in the kernel.
+ */
+#ifndef KEELSON_NODE_H
+#define KEELSON_NODE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "init/options.h"
+#include "init/record.h"
+#include "init/shutdown.h"
+#include "rootfs-spec/plan.h"
+#include "svc/control.h"
+#include "svc/supervisor.h"
+#include "svc/world.h"
+
+enum node_phase { NODE_BOOTING, NODE_RUNNING, NODE_STOPPING }; /* world->phase */
+
+/* How keelson-init --container ends; on a machine it never does. */
+enum node_exit { NODE_EXIT_ASKED = 0, NODE_EXIT_BOOT = 1, NODE_EXIT_CRITICAL = 2 };
+
+struct node {
+	struct options options;
+	struct plan plan;
+	struct world *world;
+	int world_fd;
+	const struct record *record; /* NULL: not booted from a slot. Only what precedes its timeline
+					is mapped */
+	struct supervisor *supervisor;
+	int epoll_fd;
+	int signal_fd;
+	int milestones_fd; /* -1: none */
+	const char *cgroup_root;
+	bool trace;
+	uint32_t traced;   /* events of the timeline printed so far */
+	uint64_t taken_over_ns; /* when this program began */
+	uint64_t services_ns;   /* when services were first started */
+	uint64_t fed_ns;        /* watchdog */
+};
+
+extern struct node node;
+
+/* The timeline, once there is a world; else NULL. */
+extern struct timeline *node_timeline;
+
+/* ---- phases of the slot's PID 1, in the order of main.c ---- */
+
+int node_log(void);        /* where log lines go; keelson.log= and the record's words */
+int node_plan(void);       /* map and verify the node plan, make the world, take the record over */
+int node_mounts(void);     /* root shared, then the plan's mounts in order */
+int node_modules(void);
+int node_sysctls(void);
+int node_paths(void);      /* directories, links, files and copies */
+int node_host(void);       /* name, machine id, loopback, clock, limits */
+int node_supervisor(void); /* cgroups, sockets, event loop: the last memory is allocated here */
+int node_services(void);   /* start what the boot wants */
+
+/* A phase failed: the reason into the slot's marks, a rescue shell if the plan has one, reboot. */
+_Noreturn void node_boot_failed(void);
+
+#endif

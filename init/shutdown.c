@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "init/shutdown.h"
+
+#include <string.h>
+
+#include "svc/service.h"
+
+static bool is_runtime(const struct shutdown_groups *groups, uint32_t service)
+{
+	return groups->runtime[service / 64] >> (service % 64) & 1;
+}
+
+/* Does a service that is known to be of the runtime need this one, in whatever way? */
+static bool runtime_needs(const struct plan *plan, const struct shutdown_groups *groups,
+			  const struct plan_service *service)
+{
+	for (uint32_t i = 0; i < service->needed_by.count; i++)
+		if (is_runtime(groups, plan_edge(plan, service->needed_by.first + i)->from))
+			return true;
+	return false;
+}
+
+void shutdown_groups_find(const struct plan *plan, struct shutdown_groups *groups)
+{
+	memset(groups, 0, sizeof(*groups));
+	/* Services are in topological order: whoever needs this one comes after it. */
+	for (uint32_t i = plan_count(plan, PLAN_SERVICES); i-- > 0;) {
+		const struct plan_service *service = plan_service(plan, i);
+
+		if (service->kill == PLAN_KILL_MAIN || runtime_needs(plan, groups, service))
+			groups->runtime[i / 64] |= 1ull << (i % 64);
+	}
+}
+
+enum shutdown_group shutdown_group_of(const struct plan *plan, const struct shutdown_groups *groups,
+				      uint32_t service)
+{
+	if (plan->system->logger == service)
+		return SHUTDOWN_GROUP_LOGGER;
+	return is_runtime(groups, service) ? SHUTDOWN_GROUP_RUNTIME : SHUTDOWN_GROUP_FIRST;
+}
+
+void shutdown_look(const struct plan *plan, const struct world *world,
+		   const struct shutdown_groups *groups, struct shutdown_view *view)
+{
+	view->first_down = view->runtime_down = view->all_down = true;
+	for (uint32_t i = 0; i < world->service_count; i++) {
+		if (!service_is_active(world->services[i].state))
+			continue;
+		view->all_down = false;
+		switch (shutdown_group_of(plan, groups, i)) {
+		case SHUTDOWN_GROUP_FIRST: view->first_down = false; break;
+		case SHUTDOWN_GROUP_RUNTIME: view->runtime_down = false; break;
+		case SHUTDOWN_GROUP_LOGGER: break;
+		}
+	}
+}
+
+static uint64_t least(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* Services may not eat the time that pods were promised, nor pods more than half of it. */
+static uint64_t pods_share(const struct shutdown_view *view)
+{
+	return least(view->grace_ns, view->budget_ns / 2);
+}
+
+uint64_t shutdown_deadline_ns(enum shutdown_stage stage, const struct shutdown_view *view)
+{
+	uint64_t end_ns = view->began_ns + view->budget_ns;
+
+	switch (stage) {
+	case SHUTDOWN_SERVICES: return end_ns - pods_share(view);
+	case SHUTDOWN_PODS_TERM: return view->stage_ns + pods_share(view);
+	case SHUTDOWN_RUNTIME: return end_ns;
+	case SHUTDOWN_PODS_KILL:
+	case SHUTDOWN_LEFTOVERS: return view->stage_ns + SHUTDOWN_KILL_NS;
+	case SHUTDOWN_LOGGER: return view->stage_ns + SHUTDOWN_LOGGER_NS;
+	case SHUTDOWN_NONE:
+	case SHUTDOWN_FINAL: break;
+	}
+	return UINT64_MAX;
+}
+
+bool shutdown_has_work(enum shutdown_stage stage, const struct shutdown_view *view)
+{
+	switch (stage) {
+	case SHUTDOWN_SERVICES: return !view->first_down;
+	case SHUTDOWN_PODS_TERM:
+	case SHUTDOWN_PODS_KILL: return view->pods;
+	case SHUTDOWN_RUNTIME: return !view->runtime_down;
+	case SHUTDOWN_LEFTOVERS: return view->leftovers;
+	case SHUTDOWN_LOGGER: return !view->all_down;
+	case SHUTDOWN_FINAL: return true;
+	case SHUTDOWN_NONE: break;
+	}
+	return false;
+}
+
+enum shutdown_stage shutdown_next(enum shutdown_stage stage, const struct shutdown_view *view,
+				  uint64_t now_ns)
+{
+	if (view->forced)
+		return stage < SHUTDOWN_LEFTOVERS ? SHUTDOWN_LEFTOVERS : SHUTDOWN_FINAL;
+	if (shutdown_has_work(stage, view) && now_ns < shutdown_deadline_ns(stage, view))
+		return stage;
+	return stage == SHUTDOWN_FINAL ? stage : stage + 1;
+}
+
+const char *shutdown_stage_name(enum shutdown_stage stage)
+{
+	static const char *const names[] = {
+		[SHUTDOWN_NONE] = "none",
+		[SHUTDOWN_SERVICES] = "stop services",
+		[SHUTDOWN_PODS_TERM] = "stop pods",
+		[SHUTDOWN_PODS_KILL] = "kill pods",
+		[SHUTDOWN_RUNTIME] = "stop runtime",
+		[SHUTDOWN_LEFTOVERS] = "kill leftovers",
+		[SHUTDOWN_LOGGER] = "stop logger",
+		[SHUTDOWN_FINAL] = "end",
+	};
+
+	return names[stage];
+}

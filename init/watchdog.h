@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The hardware watchdog (Documentation/watchdog/watchdog-api.rst): armed by the first PID 1 of a
+ * boot, kept open across switch-root (its descriptor is the argument `--watchdog=N`), fed by the
+ * event loop and by every step of the shutdown, never closed. Whatever hangs, the machine resets,
+ * and the reset counts a try.
+ */
+#ifndef KEELSON_WATCHDOG_H
+#define KEELSON_WATCHDOG_H
+
+#include <stdint.h>
+
+#define WATCHDOG_TIMEOUT_S 60
+#define WATCHDOG_FEED_NS 20000000000ull /* feed three times in a timeout */
+
+/* Open and arm /dev/watchdog. Its descriptor, which stays open for ever, or negative errno. */
+int watchdog_arm(void);
+
+/* Go on feeding one that the initramfs armed. */
+void watchdog_adopt(int fd);
+
+/* Its descriptor, -1: there is none. */
+int watchdog_fd(void);
+
+/* Feed it if there is one. */
+void watchdog_feed(void);
+
+#endif
