@@ -12,6 +12,7 @@
  * environment (Documentation/admin-guide/kernel-parameters.rst):
  *
  *     bench_init=PATH     what the initramfs executes instead of /sbin/init
+ *     bench_virtio=1      the root is the first virtio disk instead of the first NVDIMM
  *     bench_state=DEVICE  ext4 for /var instead of tmpfs
  *
  * A file `/probe` in the initramfs is started inside the new root before init, so that every init
@@ -45,7 +46,7 @@
 #define TMPFS_MAGIC 0x01021994
 
 #define CONTAINERD_SOCKET "/run/containerd/containerd.sock"
-#define NOTIFY_SOCKET	  "/run/notify"
+#define NOTIFY_SOCKET "/run/notify"
 
 struct filesystem {
 	const char *source, *target, *type;
@@ -64,27 +65,34 @@ struct service {
 	const char *const *argv;
 };
 
-/* In load order. The first two groups exclude each other; what has no device just does not load. */
-static const char *const storage_modules[] = {
-	"virtio",
+/* How the root's device comes to exist: modules in load order, then the device. */
+struct storage {
+	const char *device;
+	const char *const *modules;
+};
+
+static const char *const pmem_modules[] = {
+	"libnvdimm", "nd_btt", "nd_pmem", "nfit", "libcrc32c", "erofs", NULL,
+};
+
+static const char *const virtio_modules[] = {
 	"virtio_ring",
+	"virtio",
 	"virtio_pci_legacy_dev",
 	"virtio_pci_modern_dev",
 	"virtio_pci",
 	"virtio_blk",
-	"libnvdimm",
-	"nd_btt",
-	"nd_pmem",
-	"nfit",
 	"libcrc32c",
 	"erofs",
+	NULL,
 };
 
-static const char *const root_devices[] = {"/dev/pmem0", "/dev/vda"};
+static const struct storage pmem = {"/dev/pmem0", pmem_modules};
+static const struct storage virtio = {"/dev/vda", virtio_modules};
 
 static const char *const node_modules[] = {
 	"fs/overlayfs/overlay", "drivers/net/veth",  "net/llc/llc",
-	"net/802/stp",		"net/bridge/bridge",
+	"net/802/stp",          "net/bridge/bridge",
 };
 
 /* /dev was mounted by the initramfs and moved here. */
@@ -107,6 +115,8 @@ static const struct setting node_settings[] = {
 };
 
 static const char *const node_directories[] = {
+	"/run/keelson",
+	"/run/keelson/milestones",
 	"/sys/fs/cgroup/containerd",
 	"/sys/fs/cgroup/kubelet",
 	"/sys/fs/cgroup/shims",
@@ -194,15 +204,20 @@ static bool in_initramfs(void)
 }
 
 /* libnvdimm registers its devices asynchronously, so the node may appear a little late. */
-static void mount_root(void)
+static void mount_root(const struct storage *storage)
 {
+	char path[64];
+
+	for (size_t i = 0; storage->modules[i]; i++) {
+		snprintf(path, sizeof(path), "/modules/%s.ko", storage->modules[i]);
+		load_module(path);
+	}
 	for (int tries = 0; tries < 10000; tries++) {
-		for (size_t i = 0; i < ARRAY_SIZE(root_devices); i++)
-			if (mount(root_devices[i], "/root", "erofs", MS_RDONLY, NULL) == 0)
-				return;
+		if (mount(storage->device, "/root", "erofs", MS_RDONLY, NULL) == 0)
+			return;
 		usleep(1000);
 	}
-	give_up("mount", "/root");
+	give_up("mount", storage->device);
 }
 
 static void start_probe(int program)
@@ -218,17 +233,12 @@ static void start_probe(int program)
 static _Noreturn void boot_from_initramfs(void)
 {
 	const char *init = getenv("bench_init") ? getenv("bench_init") : "/sbin/init";
-	char path[64];
 	int probe = open("/probe", O_RDONLY | O_CLOEXEC);
 
 	mkdir("/dev", 0755);
 	mkdir("/root", 0755);
 	mount("devtmpfs", "/dev", "devtmpfs", MS_NOSUID, "mode=0755");
-	for (size_t i = 0; i < ARRAY_SIZE(storage_modules); i++) {
-		snprintf(path, sizeof(path), "/modules/%s.ko", storage_modules[i]);
-		load_module(path);
-	}
-	mount_root();
+	mount_root(getenv("bench_virtio") ? &virtio : &pmem);
 	if (mount("/dev", "/root/dev", NULL, MS_MOVE, NULL) < 0 || chdir("/root") < 0 ||
 	    mount(".", "/", NULL, MS_MOVE, NULL) < 0 || chroot(".") < 0)
 		give_up("switch to", "/root");
