@@ -6,9 +6,9 @@
 #include <string.h>
 
 #include "mount/sys.h"
+#include "svc/cgroup.h"
 
 #define DEPTH_MAX 16u
-#define OWN_GROUP "init"
 
 struct entry64 { /* struct linux_dirent64 of getdents64(2) */
 	uint64_t ino;
@@ -51,15 +51,6 @@ static void for_each_child(int group, unsigned int depth, child_visitor *visit, 
 	}
 }
 
-static int write_kill(int group)
-{
-	cleanup_fd fd = openat(group, "cgroup.kill", O_WRONLY | O_CLOEXEC);
-
-	if (fd < 0 || write(fd, "1", 1) < 0)
-		return -errno;
-	return 0;
-}
-
 static bool populated(int group)
 {
 	cleanup_fd fd = openat(group, "cgroup.events", O_RDONLY | O_CLOEXEC);
@@ -85,7 +76,7 @@ int groups_kill(const char *group)
 
 	if (fd < 0)
 		return errno == ENOENT ? 0 : -errno;
-	return write_kill(fd);
+	return cgroup_kill(fd);
 }
 
 /* ---- signals ---- */
@@ -170,7 +161,7 @@ static void visit_other(int group, const char *name, unsigned int depth, void *c
 	struct others *others = context;
 	const char *below = step_into(others->keep, name);
 
-	if (depth == 1 && strcmp(name, OWN_GROUP) == 0)
+	if (depth == 1 && strcmp(name, CGROUP_INIT_LEAF) == 0)
 		return;
 	if (below) {
 		struct others inner = {below, others->kill, false};
@@ -184,7 +175,7 @@ static void visit_other(int group, const char *name, unsigned int depth, void *c
 		return;
 	others->populated = true;
 	if (others->kill)
-		write_kill(group);
+		cgroup_kill(group);
 }
 
 static bool walk_others(const char *root, const char *keep, bool kill)

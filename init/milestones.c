@@ -9,20 +9,6 @@
 #include "mount/sys.h"
 #include "svc/log.h"
 
-void milestone_name(const char *file, char name[MILESTONE_NAME_BYTES])
-{
-	size_t i;
-
-	for (i = 0; i < MILESTONE_NAME_BYTES - 1 && file[i] != '\0'; i++) {
-		char c = file[i];
-		bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-			     (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
-
-		name[i] = plain ? c : '?';
-	}
-	name[i] = '\0';
-}
-
 int milestones_open(void)
 {
 	cleanup_fd fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
