@@ -24,9 +24,10 @@ struct unmount_report {
 };
 
 /*
- * Unmount everything but "/" and the mounts at or below one of `keep` (absolute prefixes, such as
+ * Unmount everything but "/" (a node's is a verity device, never writable) and the mounts at or below one of `keep` (absolute prefixes, such as
  * "/proc"). `step_ns` bounds each single call, `total_ns` all of them. What cannot be unmounted is
- * in the report. 0, or -ETIMEDOUT when the total was used up, or the errno of reading mountinfo.
+ * in the report. Read-only superblocks and loop devices are the machine's: they are left alone
+ * unless this is PID 1 of the machine. 0, or -ETIMEDOUT when the total was used up, or the errno of reading mountinfo.
  */
 int unmount_all(const char *const *keep, size_t keep_count, uint64_t step_ns, uint64_t total_ns,
 		struct unmount_report *report);

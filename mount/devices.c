@@ -1,0 +1,347 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "mount/devices.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/netlink.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "mount/directory.h"
+#include "mount/sys.h"
+#include "mount/text.h"
+
+#define SYS_BLOCK "/sys/class/block"
+#define ATTRIBUTE_PATH_BYTES 128u
+#define UEVENT_BYTES 8192u
+#define LOOK_AGAIN_NS 1000000000ull /* an event may be lost when the socket's buffer is full */
+#define SYSFS_SECTOR_BYTES 512u     /* sysfs counts in these whatever the disk's sector is */
+
+/* Virtual devices, drives of removable media: never what a node boots from. */
+static const char *const ignored[] = {"loop", "ram", "zram", "md", "dm-", "sr", "fd", "nbd"};
+
+/* Open an attribute "DEVICE/NAME" or "DEVICE/CHILD/NAME" below /sys/class/block. */
+static int open_attribute(const char *device, const char *child, const char *name)
+{
+	char path[ATTRIBUTE_PATH_BYTES];
+	struct text text = {.bytes = path, .size = sizeof(path)};
+	int fd;
+
+	text_string(&text, SYS_BLOCK "/");
+	text_string(&text, device);
+	text_char(&text, '/');
+	if (child) {
+		text_string(&text, child);
+		text_char(&text, '/');
+	}
+	text_string(&text, name);
+	if (text_end(&text) < 0)
+		return -ENAMETOOLONG;
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+/* Read an attribute as text, without its newline. Its length or negative errno. */
+static ssize_t read_attribute(const char *device, const char *child, const char *name, char *value,
+			      size_t size)
+{
+	cleanup_fd fd = open_attribute(device, child, name);
+	ssize_t n = fd < 0 ? fd : read(fd, value, size - 1);
+
+	if (fd < 0)
+		return fd;
+	if (n < 0)
+		return -errno;
+	if (n > 0 && value[n - 1] == '\n')
+		n--;
+	value[n] = '\0';
+	return n;
+}
+
+/* Parse decimal digits up to the first other character; false when there are none or too many. */
+static bool parse_number(const char **at, uint64_t *number)
+{
+	const char *p = *at;
+
+	*number = 0;
+	while (*p >= '0' && *p <= '9') {
+		if (*number > (UINT64_MAX - 9) / 10)
+			return false;
+		*number = *number * 10 + (uint64_t)(*p++ - '0');
+	}
+	if (p == *at)
+		return false;
+	*at = p;
+	return true;
+}
+
+static int number_attribute(const char *device, const char *child, const char *name,
+			    uint64_t *number)
+{
+	char value[32];
+	const char *at = value;
+	ssize_t n = read_attribute(device, child, name, value, sizeof(value));
+
+	if (n < 0)
+		return (int)n;
+	return parse_number(&at, number) && *at == '\0' ? 0 : -EBADMSG;
+}
+
+/* "8:1" */
+static int device_numbers(const char *device, const char *child, struct device *found)
+{
+	char value[32];
+	const char *at = value;
+	uint64_t major;
+	uint64_t minor;
+	ssize_t n = read_attribute(device, child, "dev", value, sizeof(value));
+
+	if (n < 0)
+		return (int)n;
+	if (!parse_number(&at, &major) || *at++ != ':' || !parse_number(&at, &minor))
+		return -EBADMSG;
+	found->major = (uint32_t)major;
+	found->minor = (uint32_t)minor;
+	return 0;
+}
+
+static int copy_name(char to[DEVICE_NAME_BYTES], const char *name)
+{
+	struct text text = {.bytes = to, .size = DEVICE_NAME_BYTES};
+
+	text_string(&text, name);
+	return text_end(&text) < 0 ? -ENAMETOOLONG : 0;
+}
+
+/* What a disk (child NULL) or a partition of it has in common. */
+static int describe(const char *disk, const char *child, struct device *found)
+{
+	uint64_t sectors;
+	uint64_t read_only = 0;
+	int error;
+
+	*found = (struct device){0};
+	error = copy_name(found->name, child ? child : disk);
+	if (!error)
+		error = device_numbers(disk, child, found);
+	if (!error)
+		error = number_attribute(disk, child, "size", &sectors);
+	if (error)
+		return error;
+	if (sectors > UINT64_MAX / SYSFS_SECTOR_BYTES)
+		return -EBADMSG;
+	found->size_bytes = sectors * SYSFS_SECTOR_BYTES;
+	number_attribute(disk, child, "ro", &read_only);
+	found->read_only = read_only != 0;
+	return 0;
+}
+
+static bool is_ignored(const char *name)
+{
+	for (size_t i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++)
+		if (strncmp(name, ignored[i], strlen(ignored[i])) == 0)
+			return true;
+	return false;
+}
+
+/* Fill `found` when `name` is a disk of a size, that is neither a partition nor hidden. */
+static bool describe_disk(const char *name, struct device *found)
+{
+	uint64_t number;
+
+	if (is_ignored(name) || number_attribute(name, NULL, "partition", &number) == 0)
+		return false;
+	if (number_attribute(name, NULL, "hidden", &number) == 0 && number)
+		return false;
+	if (describe(name, NULL, found) || found->size_bytes == 0)
+		return false;
+	if (number_attribute(name, "queue", "logical_block_size", &number))
+		return false;
+	found->sector_bytes = (uint32_t)number;
+	return true;
+}
+
+/* vda before vdb, vdz before vdaa. */
+static bool sorts_before(const struct device *a, const struct device *b)
+{
+	size_t length_a = strlen(a->name);
+	size_t length_b = strlen(b->name);
+
+	return length_a != length_b ? length_a < length_b : strcmp(a->name, b->name) < 0;
+}
+
+int devices_disks(struct device *disks, size_t max)
+{
+	cleanup_fd fd = open(SYS_BLOCK, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct directory directory = {.fd = fd};
+	struct device found;
+	const char *name;
+	size_t count = 0;
+
+	if (fd < 0)
+		return -errno;
+	while (count < max && (name = directory_next(&directory))) {
+		size_t at = count;
+
+		if (!describe_disk(name, &found))
+			continue;
+		for (; at > 0 && sorts_before(&found, &disks[at - 1]); at--)
+			disks[at] = disks[at - 1];
+		disks[at] = found;
+		count++;
+	}
+	return (int)count;
+}
+
+int device_path(const char *name, char path[DEVICE_PATH_BYTES])
+{
+	struct text text = {.bytes = path, .size = DEVICE_PATH_BYTES};
+
+	text_string(&text, "/dev/");
+	text_string(&text, name);
+	return text_end(&text) < 0 ? -ENAMETOOLONG : 0;
+}
+
+/* A sysfs entry comes a moment before devtmpfs's node. */
+static bool has_node(const char *name)
+{
+	char path[DEVICE_PATH_BYTES];
+	struct stat st;
+
+	return device_path(name, path) == 0 && stat(path, &st) == 0 && S_ISBLK(st.st_mode);
+}
+
+static bool is_number(const char *disk, const char *child, const void *wanted)
+{
+	uint64_t number;
+
+	return number_attribute(disk, child, "partition", &number) == 0 &&
+	       number == *(const uint32_t *)wanted;
+}
+
+/* Is there a line "PARTNAME=wanted" in the partition's uevent file? */
+static bool is_named(const char *disk, const char *child, const void *wanted)
+{
+	static const char key[] = "PARTNAME=";
+	char value[512];
+	const char *name;
+	size_t length = strlen(wanted);
+
+	if (read_attribute(disk, child, "uevent", value, sizeof(value)) < 0)
+		return false;
+	for (name = value; (name = strstr(name, key)); name++) {
+		if (name != value && name[-1] != '\n')
+			continue;
+		name += sizeof(key) - 1;
+		return strncmp(name, wanted, length) == 0 &&
+		       (name[length] == '\n' || name[length] == '\0');
+	}
+	return false;
+}
+
+/* The partition of `disk` for which `match` holds; its node exists. */
+static int find_partition(const char *disk,
+			  bool (*match)(const char *disk, const char *child, const void *wanted),
+			  const void *wanted, struct device *device)
+{
+	cleanup_fd fd = open_attribute(disk, NULL, "");
+	struct directory directory = {.fd = fd};
+	const char *name;
+	uint64_t number;
+	int error;
+
+	if (fd < 0)
+		return fd;
+	while ((name = directory_next(&directory))) {
+		if (strncmp(name, disk, strlen(disk)) != 0 || !match(disk, name, wanted))
+			continue;
+		error = describe(disk, name, device);
+		if (!error)
+			error = number_attribute(disk, name, "partition", &number);
+		if (error)
+			return error;
+		device->partition = (uint32_t)number;
+		return has_node(name) ? 0 : -ENOENT;
+	}
+	return -ENOENT;
+}
+
+int devices_partition(const char *disk, uint32_t number, struct device *device)
+{
+	return find_partition(disk, is_number, &number, device);
+}
+
+int devices_partition_named(const char *disk, const char *name, struct device *device)
+{
+	return find_partition(disk, is_named, name, device);
+}
+
+int devices_listen(void)
+{
+	struct sockaddr_nl address = {.nl_family = AF_NETLINK, .nl_groups = 1};
+	cleanup_fd fd = socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK,
+			       NETLINK_KOBJECT_UEVENT);
+	int result;
+
+	if (fd < 0)
+		return -errno;
+	if (bind(fd, (const struct sockaddr *)&address, sizeof(address)) < 0)
+		return -errno;
+	result = fd;
+	fd = -1;
+	return result;
+}
+
+static uint64_t boottime_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_BOOTTIME, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+/* Read every waiting event; true when one was about a block device, or events were lost. */
+static bool drain(int fd)
+{
+	static const char key[] = "SUBSYSTEM=block";
+	char event[UEVENT_BYTES];
+	bool block = false;
+
+	for (;;) {
+		ssize_t n = recv(fd, event, sizeof(event), 0);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return block || errno == ENOBUFS;
+		if (memmem(event, (size_t)n, key, sizeof(key)))
+			block = true;
+	}
+}
+
+int devices_wait(int fd, uint64_t deadline_ns)
+{
+	uint64_t start_ns = boottime_ns();
+
+	for (uint64_t now_ns = start_ns;; now_ns = boottime_ns()) {
+		struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
+		uint64_t wait_ns = LOOK_AGAIN_NS;
+		struct timespec timeout = {.tv_sec = 0};
+
+		if (now_ns >= deadline_ns)
+			return -ETIMEDOUT;
+		if (now_ns - start_ns >= LOOK_AGAIN_NS || (fd < 0 && now_ns > start_ns))
+			return 0;
+		if (fd < 0)
+			wait_ns = 10000000;
+		if (wait_ns > deadline_ns - now_ns)
+			wait_ns = deadline_ns - now_ns;
+		timeout.tv_sec = (time_t)(wait_ns / 1000000000u);
+		timeout.tv_nsec = (long)(wait_ns % 1000000000u);
+		if (ppoll(&poll_fd, 1, &timeout, NULL) > 0 && drain(fd))
+			return 0;
+	}
+}
