@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The inside of supervisor.h, shared by supervisor.c (the loop) and life.c (one service's life). */
+#ifndef KEELSON_SUPERVISOR_STATE_H
+#define KEELSON_SUPERVISOR_STATE_H
+
+#include "svc/confine.h"
+#include "svc/control_server.h"
+#include "svc/output.h"
+#include "svc/ready.h"
+#include "svc/supervisor.h"
+
+/* Top byte of an event key; then 24 bits of generation and 32 of index. */
+enum supervisor_source {
+	SOURCE_LISTEN = 0x80,
+	SOURCE_CLIENT,
+	SOURCE_NOTIFY,
+	SOURCE_PROBE,
+	SOURCE_REPORT,
+	SOURCE_GROUP
+};
+
+static inline uint64_t source_key(enum supervisor_source source)
+{
+	return (uint64_t)source << 56;
+}
+
+/* What a service has open beyond what the world remembers. */
+struct life {
+	int cgroup_fd;       /* -1: nothing runs */
+	int events_fd;       /* cgroup.events; -1: not watched */
+	int report_fd;       /* -1: executed, or nothing runs */
+	uint32_t generation; /* of this life, in event keys */
+	struct confine_report report; /* step CONFINE_NONE: no step failed */
+};
+
+struct supervisor {
+	struct supervisor_config config;
+	const struct plan *plan;
+	struct world *world;
+	int cgroup_root; /* -1: no cgroups */
+	int notify_fd;   /* -1: none */
+	uint32_t last_capability;
+	uint32_t random;
+	bool dirty;      /* a state or mark changed: graph_act() is due */
+	bool ending;     /* supervisor_stop_all() was called */
+	struct output output;
+	struct ready ready;
+	struct control_calls calls;
+	struct control_server control;
+	struct life *lives; /* one for each service */
+	int *passed;        /* scratch: descriptors for the logger */
+	char notify_environment[128];
+};
+
+/* ---- life.c ---- */
+
+void life_init(struct supervisor *supervisor);
+
+/* graph_deliver: an event happens to a service, and what follows from it is done. */
+void life_deliver(void *supervisor, uint32_t index, enum service_event event);
+
+/* The main process ended as `info` says; it is not reaped yet, and is when this returns. */
+void life_main_ended(struct supervisor *supervisor, uint32_t index, const siginfo_t *info);
+
+/* The report pipe or cgroup.events of this `generation` has something to say. */
+void life_report(struct supervisor *supervisor, uint32_t index, uint32_t generation);
+void life_group_changed(struct supervisor *supervisor, uint32_t index, uint32_t generation);
+
+/* Some probe was met: the service may be ready. */
+void life_check_ready(struct supervisor *supervisor, uint32_t index);
+
+/* SIGKILL to what the service calls its own. */
+void life_kill(struct supervisor *supervisor, uint32_t index);
+
+#endif
