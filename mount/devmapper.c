@@ -33,11 +33,6 @@ static int prepare(struct dm_ioctl *ioctl, size_t size, const char *name)
 	return text_end(&text) < 0 ? -ENAMETOOLONG : 0;
 }
 
-static int request(int control, unsigned long command, struct dm_ioctl *argument)
-{
-	return ioctl(control, command, argument) < 0 ? -errno : 0;
-}
-
 static int create(int control, const char *name, uint32_t *minor_number)
 {
 	struct dm_ioctl argument;
@@ -51,7 +46,7 @@ static int create(int control, const char *name, uint32_t *minor_number)
 	if (text_end(&uuid) < 0)
 		return -ENAMETOOLONG;
 	argument.flags = DM_READONLY_FLAG;
-	error = request(control, DM_DEV_CREATE, &argument);
+	error = sys_ioctl(control, DM_DEV_CREATE, &argument);
 	*minor_number = minor((dev_t)argument.dev);
 	return error;
 }
@@ -73,7 +68,7 @@ static int load(int control, const char *name, uint64_t sectors, const char *tab
 	argument.target.next = sizeof(argument.target) + sizeof(argument.parameters);
 	memcpy(argument.target.target_type, "verity", sizeof("verity"));
 	memcpy(argument.parameters, table, length + 1);
-	return request(control, DM_TABLE_LOAD, &argument.ioctl);
+	return sys_ioctl(control, DM_TABLE_LOAD, &argument.ioctl);
 }
 
 /* Without DM_SUSPEND_FLAG the request means: resume, with the table just loaded. */
@@ -83,7 +78,7 @@ static int resume(int control, const char *name)
 	int error = prepare(&argument, sizeof(argument), name);
 
 	argument.flags = DM_READONLY_FLAG;
-	return error ? error : request(control, DM_DEV_SUSPEND, &argument);
+	return error ? error : sys_ioctl(control, DM_DEV_SUSPEND, &argument);
 }
 
 static int remove_device(int control, const char *name)
@@ -91,7 +86,7 @@ static int remove_device(int control, const char *name)
 	struct dm_ioctl argument;
 	int error = prepare(&argument, sizeof(argument), name);
 
-	return error ? error : request(control, DM_DEV_REMOVE, &argument);
+	return error ? error : sys_ioctl(control, DM_DEV_REMOVE, &argument);
 }
 
 int dm_create_verity(const char *name, uint64_t sectors, const char *table,

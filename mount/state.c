@@ -171,9 +171,7 @@ static int grow(void *argument)
 	struct growth *growth = argument;
 	int fd = open(growth->target, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-	if (fd < 0 || ioctl(fd, IOC_RESIZE_FS, &growth->blocks) < 0)
-		return -errno;
-	return 0;
+	return fd < 0 ? -errno : sys_ioctl(fd, IOC_RESIZE_FS, &growth->blocks);
 }
 
 int state_grow(const char *target, const char *device, uint64_t timeout_ns, const char **step)
@@ -186,8 +184,9 @@ int state_grow(const char *target, const char *device, uint64_t timeout_ns, cons
 	int error;
 
 	*step = "size of the partition";
-	if (fd < 0 || ioctl(fd, BLKGETSIZE64, &size_bytes) < 0)
-		return -errno;
+	error = fd < 0 ? -errno : sys_ioctl(fd, BLKGETSIZE64, &size_bytes);
+	if (error)
+		return error;
 	*step = "read superblock";
 	error = disk_read(fd, bytes, sizeof(bytes), 0);
 	if (error)

@@ -65,6 +65,12 @@ static inline int sys_mount_setattr(int directory, const char *path, unsigned in
 				       sizeof(*attributes)));
 }
 
+/* ioctl(2): glibc's request is unsigned long, musl's int; the kernel's is unsigned int. */
+static inline int sys_ioctl(int fd, unsigned long request, void *argument)
+{
+	return (int)sys_result(syscall(SYS_ioctl, fd, request, argument));
+}
+
 /* pidfd_send_signal(2); `pidfd` of a child that was not reaped yet. */
 static inline int sys_pidfd_send_signal(int pidfd, int signal)
 {

@@ -6,7 +6,6 @@
 #include <linux/loop.h>
 #include <stdbool.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -218,7 +217,7 @@ static int call_detach(void *path)
 {
 	int fd = open(path, O_RDWR | O_CLOEXEC | O_NONBLOCK);
 
-	return fd < 0 || ioctl(fd, LOOP_CLR_FD, 0) < 0 ? -errno : 0;
+	return fd < 0 ? -errno : sys_ioctl(fd, LOOP_CLR_FD, NULL);
 }
 
 static int call_sync(void *unused)
