@@ -14,7 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define ARTIFACT "artifact:"
+#define PROGRAM "program:"
 
 /* Where they are below a build directory, and beside an installed bin/keelson. */
 static const char *const places[] = {"", "init", "svc", "rootfs-spec", "rootfs-spec/pause",
@@ -72,41 +72,45 @@ static const char *strip(const struct programs *programs, const char *path)
 	return stripped;
 }
 
-const char *programs_find(const struct programs *programs, const char *name)
+static const char *find_given(const struct programs *programs, const char *name)
 {
-	const char *base = programs->directory != NULL ? programs->directory
-						       : own_place(programs->pool);
+	size_t length = strlen(name);
 
-	for (size_t i = 0; base != NULL && i < sizeof(places) / sizeof(places[0]); i++) {
-		const char *path = pool_printf(programs->pool, "%s/%s/%s", base, places[i], name);
-
-		if (is_program(path))
-			return strip(programs, path);
-	}
-	report_refusal("the program %s for the node is not in %s; --programs names the directory "
-		       "of a build or an installation", name, base != NULL ? base : "/");
-	return NULL;
-}
-
-const char *programs_artifact(const struct programs *programs, const char *source)
-{
-	const char *name = strrchr(source, '/') != NULL ? strrchr(source, '/') + 1 : source;
-	const char *path;
-
-	if (strncmp(name, ARTIFACT, strlen(ARTIFACT)) != 0)
-		return source;
-	name += strlen(ARTIFACT);
-	for (size_t i = 0; i < programs->artifact_count; i++) {
-		const char *given = programs->artifacts[i];
-		size_t length = strlen(name);
+	for (size_t i = 0; i < programs->given_count; i++) {
+		const char *given = programs->given[i];
 
 		if (strncmp(given, name, length) == 0 && given[length] == '=')
 			return given + length + 1;
 	}
-	path = pool_printf(programs->pool, "%s/%s/%s", programs->cache, name, name);
-	if (file_exists(path))
-		return path;
-	report_refusal("no artifact '%s': it is not at %s, and --artifact %s=PATH was not given",
-		       name, path, name);
 	return NULL;
+}
+
+const char *programs_find(const struct programs *programs, const char *name)
+{
+	const char *base = programs->directory != NULL ? programs->directory
+						       : own_place(programs->pool);
+	const char *path = find_given(programs, name);
+
+	if (path != NULL)
+		return path;
+	for (size_t i = 0; base != NULL && i < sizeof(places) / sizeof(places[0]); i++) {
+		path = pool_printf(programs->pool, "%s/%s/%s", base, places[i], name);
+		if (is_program(path))
+			return strip(programs, path);
+	}
+	path = pool_printf(programs->pool, "%s/%s/%s", programs->cache, name, name);
+	if (is_program(path))
+		return path;
+	report_refusal("the program %s is neither in %s nor %s; --program %s=PATH says where it "
+		       "is", name, base != NULL ? base : "/", path, name);
+	return NULL;
+}
+
+const char *programs_source(const struct programs *programs, const char *source)
+{
+	const char *name = strrchr(source, '/') != NULL ? strrchr(source, '/') + 1 : source;
+
+	if (strncmp(name, PROGRAM, strlen(PROGRAM)) != 0)
+		return source;
+	return programs_find(programs, name + strlen(PROGRAM));
 }

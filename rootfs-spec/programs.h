@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * keelson's own programs for the node, and other programs that are built rather than packaged.
+ * Programs that are built rather than packaged: keelson's own for the node, and what a spec calls
+ * `program:NAME`, because only the builder's machine knows where it is (kubelet). Looked for, in
+ * this order:
  *
- * Node programs are looked for in the directory that the user names (--programs), else where the
- * running keelson was installed or built. They go into the image stripped (strip(1) of the
- * machine); the stripped copy is kept by the digest of the original.
+ *     --program NAME=PATH       as the user says
+ *     --programs DIRECTORY      a build or an installation of keelson; by default the one that the
+ *                               running keelson belongs to
+ *     NAME/NAME in the cache    where the build of keelson puts kubelet
  *
- * An *artifact* is a file that a spec names without a path, `from: artifact:kubelet`, because only
- * the builder's machine knows where it is: `--artifact kubelet=PATH`, else the cache's own
- * kubelet/kubelet.
+ * keelson's own go into the image stripped (strip(1) of the machine); the stripped copy is kept by
+ * the digest of the original. Others go in as they are.
  */
 #ifndef KEELSON_PROGRAMS_H
 #define KEELSON_PROGRAMS_H
@@ -20,18 +22,15 @@
 struct programs {
 	struct pool *pool;
 	const char *cache;
-	const char *directory;        /* --programs, or NULL */
-	const char *const *artifacts; /* "NAME=PATH" */
-	size_t artifact_count;
+	const char *directory;    /* --programs, or NULL */
+	const char *const *given; /* "NAME=PATH" */
+	size_t given_count;
 };
 
-/* The stripped program of that name ("keelson-init"), or NULL (reported). */
+/* Where the program of that name is ("keelson-init"), or NULL (reported). */
 const char *programs_find(const struct programs *programs, const char *name);
 
-/*
- * If `source` names an artifact, where that file is (NULL: nowhere; reported); any other `source`
- * as it is.
- */
-const char *programs_artifact(const struct programs *programs, const char *source);
+/* If `source` is "program:NAME", where that one is (NULL: reported); else `source` itself. */
+const char *programs_source(const struct programs *programs, const char *source);
 
 #endif

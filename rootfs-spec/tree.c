@@ -54,6 +54,14 @@ void tree_link(struct tree *tree, enum tree_layer layer, const char *owner, cons
 	add(tree, TREE_LINK, layer, owner, path, 0777)->target = target;
 }
 
+void tree_usr_link(struct tree *tree, const char *owner, const char *name)
+{
+	struct tree_entry *entry = add(tree, TREE_LINK, TREE_KEELSON, owner, "", 0777);
+
+	entry->path = pool_printf(tree->pool, "/%s", name);
+	entry->target = pool_printf(tree->pool, "usr/%s", name);
+}
+
 static const char *digest_text(struct pool *pool, const uint8_t digest[SHA256_BYTES])
 {
 	char *text = pool_alloc(pool, SHA256_TEXT_BYTES);
@@ -135,7 +143,7 @@ static int walk_entry(struct tree *tree, const struct tree_walk *walk, const cha
 
 	if (lstat(source, &status) < 0)
 		return report_errno(errno, "read %s", source);
-	if (walk->wanted != NULL && !walk->wanted(merged, S_ISDIR(status.st_mode), walk->context))
+	if (walk->wanted != NULL && !walk->wanted(merged, walk->context))
 		return S_ISDIR(status.st_mode) ? walk_directory(tree, walk, below) : 0;
 	switch (status.st_mode & S_IFMT) {
 	case S_IFDIR:

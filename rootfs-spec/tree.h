@@ -57,6 +57,9 @@ void tree_directory(struct tree *tree, enum tree_layer layer, const char *owner,
 void tree_link(struct tree *tree, enum tree_layer layer, const char *owner, const char *path,
 	       const char *target);
 
+/* "/NAME", a link to usr/NAME: what tree_usr_merge() relies on. */
+void tree_usr_link(struct tree *tree, const char *owner, const char *name);
+
 /* `content` must outlive the tree. */
 void tree_content(struct tree *tree, enum tree_layer layer, const char *owner, const char *path,
 		  mode_t mode, const void *content, size_t size);
@@ -77,7 +80,7 @@ struct tree_walk {
 	const char *source;
 	const char *to; /* "" for the root */
 	const char *identity;
-	bool (*wanted)(const char *path, bool is_directory, void *context);
+	bool (*wanted)(const char *path, void *context);
 	void *context;
 };
 int tree_walk(struct tree *tree, const struct tree_walk *walk);

@@ -39,7 +39,7 @@ static int say(char *text)
 {
 	struct iovec line[] = {
 		{.iov_base = text, .iov_len = strlen(text)},
-		{.iov_base = "\n", .iov_len = 1},
+		{.iov_base = (char[]){'\n'}, .iov_len = 1},
 	};
 
 	return writev(STDOUT_FILENO, line, 2) < 0 ? -errno : 0;

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "rootfs-spec/build.h"
+
+#include "rootfs-spec/report.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { EXIT_USAGE = 2 };
+
+static const char build_help[] =
+	"usage: keelson build SPEC -o DIR [OPTION...]\n"
+	"\n"
+	"Make the image that SPEC describes, in the new directory DIR.\n"
+	"\n"
+	"  -o, --output DIR         where to; an image that is there is replaced when all is done\n"
+	"      --programs DIR       a build or an installation of keelson with the node's programs\n"
+	"      --program NAME=PATH  what `program:NAME` in the spec is; may be repeated\n"
+	"      --profiles DIR       where `extends: NAME` is looked up, too\n"
+	"      --key FILE           sign with this RSA key (PEM) ...\n"
+	"      --cert FILE          ... and its certificate (PEM or DER); without both, a\n"
+	"                           development key from the cache\n"
+	"      --fresh              use nothing that an earlier build packed\n"
+	"  -q, --quiet              no progress lines\n"
+	"\n"
+	"What is downloaded and packed is kept in $KEELSON_CACHE (~/.cache/keelson).\n";
+
+static const char lock_help[] =
+	"usage: keelson lock SPEC [--profiles DIR]\n"
+	"\n"
+	"Resolve the packages of SPEC by this machine's sources and write names, versions and\n"
+	"SHA-256 to the lock file beside it; `keelson build` then uses exactly these.\n";
+
+enum option_code { OPTION_PROGRAMS = 256, OPTION_PROGRAM, OPTION_PROFILES, OPTION_KEY,
+		   OPTION_CERTIFICATE, OPTION_FRESH };
+
+static const struct option build_table[] = {
+	{"output", required_argument, NULL, 'o'},
+	{"programs", required_argument, NULL, OPTION_PROGRAMS},
+	{"program", required_argument, NULL, OPTION_PROGRAM},
+	{"profiles", required_argument, NULL, OPTION_PROFILES},
+	{"key", required_argument, NULL, OPTION_KEY},
+	{"cert", required_argument, NULL, OPTION_CERTIFICATE},
+	{"fresh", no_argument, NULL, OPTION_FRESH},
+	{"quiet", no_argument, NULL, 'q'},
+	{"help", no_argument, NULL, 'h'},
+	{NULL, 0, NULL, 0},
+};
+
+static int usage(const char *text, int status)
+{
+	fputs(text, status == 0 ? stdout : stderr);
+	return status;
+}
+
+/* -1: go on. `given` has room for every argument. */
+static int parse(int argc, char **argv, const char *help, struct build_options *options,
+		 const char **given)
+{
+	int code;
+
+	optind = 1;
+	while ((code = getopt_long(argc, argv, "o:qh", build_table, NULL)) != -1) {
+		switch (code) {
+		case 'o': options->output = optarg; break;
+		case 'q': report_set_quiet(1); break;
+		case 'h': return usage(help, 0);
+		case OPTION_PROGRAMS: options->programs = optarg; break;
+		case OPTION_PROGRAM:
+			if (strchr(optarg, '=') == NULL)
+				return usage(help, EXIT_USAGE);
+			given[options->given_count++] = optarg;
+			break;
+		case OPTION_PROFILES: options->profiles = optarg; break;
+		case OPTION_KEY: options->key = optarg; break;
+		case OPTION_CERTIFICATE: options->certificate = optarg; break;
+		case OPTION_FRESH: options->fresh = true; break;
+		default: return usage(help, EXIT_USAGE);
+		}
+	}
+	if (argc - optind != 1)
+		return usage(help, EXIT_USAGE);
+	options->spec = argv[optind];
+	return -1;
+}
+
+/* "out/" means "out": DIR.tmp must lie beside it. */
+static void drop_trailing_slashes(char *path)
+{
+	size_t length = strlen(path);
+
+	while (length > 1 && path[length - 1] == '/')
+		path[--length] = '\0';
+}
+
+int build_command(int argc, char **argv)
+{
+	struct build_options options = {0};
+	const char **given = calloc((size_t)argc, sizeof(*given));
+	char *output = NULL;
+	int status;
+
+	if (given == NULL)
+		return EXIT_FAILURE;
+	options.given = given;
+	status = parse(argc, argv, build_help, &options, given);
+	if (status < 0 && options.output == NULL)
+		status = usage(build_help, EXIT_USAGE);
+	if (status < 0) {
+		output = strdup(options.output);
+		if (output != NULL) {
+			drop_trailing_slashes(output);
+			options.output = output;
+		}
+		status = build(&options) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+	}
+	free(output);
+	free(given);
+	return status;
+}
+
+int build_lock_command(int argc, char **argv)
+{
+	struct build_options options = {0};
+	const char **given = calloc((size_t)argc, sizeof(*given));
+	int status;
+
+	if (given == NULL)
+		return EXIT_FAILURE;
+	status = parse(argc, argv, lock_help, &options, given);
+	if (status < 0)
+		status = build_lock(options.spec, options.profiles) < 0 ? EXIT_FAILURE
+									 : EXIT_SUCCESS;
+	free(given);
+	return status;
+}
