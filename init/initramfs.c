@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include "init/cmdline.h"
-#include "init/descriptors.h"
 #include "init/files.h"
 #include "init/marks.h"
 #include "init/modules.h"
@@ -133,7 +132,6 @@ int initramfs_kernel(void)
 		log_open(fd, 1);
 	if (error)
 		return error;
-	descriptors_standard();
 	set_kernel();
 	read_command_line();
 	return make_record();

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <unistd.h>
 
+#include "init/descriptors.h"
 #include "init/initramfs.h"
 #include "init/loop.h"
 #include "init/node.h"
@@ -53,6 +54,7 @@ int main(int argc, char **argv)
 	if (getpid() != 1)
 		return refuse("keelson-init: runs as PID 1 only: keelson-init(8)\n");
 
+	descriptors_standard();
 	if (!options.container && access(PLAN_BOOT_PATH, F_OK) == 0) {
 		(void)phases_run(initramfs_phases, COUNT(initramfs_phases), &initramfs_timeline);
 		initramfs_failed();

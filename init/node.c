@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include "init/cmdline.h"
-#include "init/descriptors.h"
 #include "init/files.h"
 #include "init/marks.h"
 #include "init/phase.h"
@@ -47,7 +46,6 @@ int node_log(void)
 	int fd = -1;
 
 	node.taken_over_ns = clock_boottime_ns();
-	descriptors_standard();
 	if (!node.options.container)
 		fd = open("/dev/kmsg", O_WRONLY | O_CLOEXEC | O_NOCTTY);
 	if (fd >= 0)

@@ -191,12 +191,13 @@ int node_host(void)
 	const struct plan_system *system = node.plan.system;
 
 	note("hostname", "set", host_set_name(plan_string(&node.plan, system->hostname)));
-	note("limits", "set", host_set_limits());
 	if (system->flags & PLAN_SYSTEM_LOOPBACK)
 		note("network: lo", "up", host_loopback_up());
 	if (system->flags & PLAN_SYSTEM_MACHINE_ID)
 		set_machine_id();
-	if (!node.options.container)
-		set_clock();
+	if (node.options.container)
+		return 0;
+	note("limits", "set", host_set_limits());
+	set_clock();
 	return 0;
 }

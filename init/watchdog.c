@@ -4,17 +4,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/watchdog.h>
-#include <sys/syscall.h>
-#include <unistd.h>
+
+#include "mount/sys.h"
 
 static int watchdog = -1;
-
-/* ioctl(2); its request is an int to musl and an unsigned long to glibc. What a device does not
- * take it does without. */
-static void request(unsigned int command, int *argument)
-{
-	(void)syscall(SYS_ioctl, watchdog, command, argument);
-}
 
 int watchdog_arm(void)
 {
@@ -25,7 +18,7 @@ int watchdog_arm(void)
 		return -errno;
 	watchdog = fd;
 	/* Some devices have a fixed timeout: better that one than none. */
-	request(WDIOC_SETTIMEOUT, &timeout_s);
+	(void)sys_ioctl(fd, WDIOC_SETTIMEOUT, &timeout_s);
 	watchdog_feed();
 	return fd;
 }
@@ -46,5 +39,5 @@ int watchdog_fd(void)
 void watchdog_feed(void)
 {
 	if (watchdog >= 0)
-		request(WDIOC_KEEPALIVE, NULL);
+		(void)sys_ioctl(watchdog, WDIOC_KEEPALIVE, NULL);
 }
