@@ -3,8 +3,8 @@
  * Small files by path: what PID 1 reads and writes of the kernel's and of the state partition.
  * Every function returns 0 (or a size) or a negative errno and logs nothing.
  */
-#ifndef KEELSON_FILES_H
-#define KEELSON_FILES_H
+#ifndef KEELSON_INIT_FILES_H
+#define KEELSON_INIT_FILES_H
 
 #include <stddef.h>
 #include <sys/types.h>

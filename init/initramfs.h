@@ -7,8 +7,8 @@
  * A slot whose root cannot be set up after it was chosen is excluded, and the choice is made again
  * among what is left: the burned try stays burned.
  */
-#ifndef KEELSON_INITRAMFS_H
-#define KEELSON_INITRAMFS_H
+#ifndef KEELSON_INIT_INITRAMFS_H
+#define KEELSON_INIT_INITRAMFS_H
 
 #include "svc/timeline.h"
 

@@ -29,8 +29,8 @@ static const struct phase initramfs_phases[] = {
 
 static const struct phase node_phases[] = {
 	{"plan", node_plan},             /* map and verify it; the world; the boot record */
+	{"modules", node_modules},       /* before mounts: they bring file systems */
 	{"mounts", node_mounts},
-	{"modules", node_modules},
 	{"sysctls", node_sysctls},
 	{"paths", node_paths},
 	{"host", node_host},             /* name, machine id, loopback, limits, clock */

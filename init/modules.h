@@ -3,8 +3,8 @@
  * Kernel modules by finit_module(2): the plan holds their paths in load order, so there is nothing
  * to resolve here and no modprobe on the node.
  */
-#ifndef KEELSON_MODULES_H
-#define KEELSON_MODULES_H
+#ifndef KEELSON_INIT_MODULES_H
+#define KEELSON_INIT_MODULES_H
 
 #include "rootfs-spec/plan.h"
 #include "svc/timeline.h"

@@ -4,8 +4,8 @@
  * it. What would have to survive a re-exec of PID 1 is not here but in the world, in the boot
  * record (whose memfd stays open) or in the kernel.
  */
-#ifndef KEELSON_NODE_H
-#define KEELSON_NODE_H
+#ifndef KEELSON_INIT_NODE_H
+#define KEELSON_INIT_NODE_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -51,8 +51,8 @@ extern struct timeline *node_timeline;
 
 int node_log(void);        /* where log lines go; keelson.log= and the record's words */
 int node_plan(void);       /* map and verify the node plan, make the world, take the record over */
+int node_modules(void);    /* in the plan's order, all from the root itself */
 int node_mounts(void);     /* root shared, then the plan's mounts in order */
-int node_modules(void);
 int node_sysctls(void);
 int node_paths(void);      /* directories, links, files and copies */
 int node_host(void);       /* name, machine id, loopback, clock, limits */

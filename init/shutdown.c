@@ -5,9 +5,27 @@
 
 #include "svc/service.h"
 
-static bool is_runtime(const struct shutdown_groups *groups, uint32_t service)
+static bool test(const uint64_t *bits, uint32_t service)
 {
-	return groups->runtime[service / 64] >> (service % 64) & 1;
+	return bits[service / 64] >> (service % 64) & 1;
+}
+
+static void set(uint64_t *bits, uint32_t service)
+{
+	bits[service / 64] |= 1ull << (service % 64);
+}
+
+/* Does a service need one with `kill: main`, or one that is known to (`clients`)? */
+static bool needs_main(const struct plan *plan, const uint64_t *clients,
+		       const struct plan_service *service)
+{
+	for (uint32_t i = 0; i < service->needs.count; i++) {
+		uint32_t to = plan_edge(plan, service->needs.first + i)->to;
+
+		if (test(clients, to) || plan_service(plan, to)->kill == PLAN_KILL_MAIN)
+			return true;
+	}
+	return false;
 }
 
 /* Does a service that is known to be of the runtime need this one, in whatever way? */
@@ -15,20 +33,27 @@ static bool runtime_needs(const struct plan *plan, const struct shutdown_groups 
 			  const struct plan_service *service)
 {
 	for (uint32_t i = 0; i < service->needed_by.count; i++)
-		if (is_runtime(groups, plan_edge(plan, service->needed_by.first + i)->from))
+		if (test(groups->runtime, plan_edge(plan, service->needed_by.first + i)->from))
 			return true;
 	return false;
 }
 
+/* Services are in topological order: what a service needs comes before it, what needs it after. */
 void shutdown_groups_find(const struct plan *plan, struct shutdown_groups *groups)
 {
+	uint64_t clients[PLAN_MAX_SERVICES / 64] = {0};
+	uint32_t count = plan_count(plan, PLAN_SERVICES);
+
+	for (uint32_t i = 0; i < count; i++)
+		if (needs_main(plan, clients, plan_service(plan, i)))
+			set(clients, i);
 	memset(groups, 0, sizeof(*groups));
-	/* Services are in topological order: whoever needs this one comes after it. */
-	for (uint32_t i = plan_count(plan, PLAN_SERVICES); i-- > 0;) {
+	for (uint32_t i = count; i-- > 0;) {
 		const struct plan_service *service = plan_service(plan, i);
 
-		if (service->kill == PLAN_KILL_MAIN || runtime_needs(plan, groups, service))
-			groups->runtime[i / 64] |= 1ull << (i % 64);
+		if ((service->kill == PLAN_KILL_MAIN && !test(clients, i)) ||
+		    runtime_needs(plan, groups, service))
+			set(groups->runtime, i);
 	}
 }
 
@@ -37,7 +62,7 @@ enum shutdown_group shutdown_group_of(const struct plan *plan, const struct shut
 {
 	if (plan->system->logger == service)
 		return SHUTDOWN_GROUP_LOGGER;
-	return is_runtime(groups, service) ? SHUTDOWN_GROUP_RUNTIME : SHUTDOWN_GROUP_FIRST;
+	return test(groups->runtime, service) ? SHUTDOWN_GROUP_RUNTIME : SHUTDOWN_GROUP_FIRST;
 }
 
 void shutdown_look(const struct plan *plan, const struct world *world,

@@ -6,7 +6,8 @@
  * needs no names:
  *
  *     runtime   a service with `kill: main` (its processes outlive it by design, so it runs pods
- *               for somebody) and everything that such a service needs, directly or not
+ *               for somebody) that needs no other such service, and everything that it needs,
+ *               directly or not. A service with `kill: main` that needs one is its client: kubelet
  *     logger    the service that takes everybody's output
  *     first     all other services
  *
@@ -68,7 +69,7 @@ struct shutdown_view {
 	uint64_t grace_ns; /* of pods */
 };
 
-/* Which services belong to the runtime: one pass over the plan's edges. */
+/* Which services belong to the runtime: two passes over the plan's edges. */
 void shutdown_groups_find(const struct plan *plan, struct shutdown_groups *groups);
 
 enum shutdown_group shutdown_group_of(const struct plan *plan, const struct shutdown_groups *groups,

@@ -67,7 +67,7 @@ static int mount_one(uint32_t index, const char **step)
 		.device_deadline_ns = clock_boottime_ns() + DEVICE_WAIT_NS,
 	};
 
-	if (mount->source_kind == PLAN_SOURCE_NONE &&
+	if (mount->source_kind == PLAN_SOURCE_NONE && mount->options.count == 0 &&
 	    mounted_already(target, plan_string(&node.plan, mount->type))) {
 		*step = "mount_setattr";
 		return set_attributes(target, mount->attributes);

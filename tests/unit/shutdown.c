@@ -34,7 +34,7 @@ static int make_node(void **state)
 	for (uint32_t i = 0; i < COUNT; i++) {
 		struct plan_service service = plan_write_service_defaults(writer, names[i], argv);
 
-		if (i == CONTAINERD)
+		if (i == CONTAINERD || i == KUBELET)
 			service.kill = PLAN_KILL_MAIN;
 		if (i == LOGGER)
 			service.flags |= PLAN_SERVICE_LOGGER;
