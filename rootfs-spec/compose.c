@@ -161,11 +161,13 @@ static int resolve_modules(const struct kernel *kernel, struct pool *pool,
 	return known < count ? -EINVAL : 0;
 }
 
-/* Behind the disk's driver, every image needs device-mapper's verity and its root's file system. */
+/* Behind the disk's driver, every image needs the kernel's hashes (header, root block), device-mapper's
+ * verity, and its root's file system. */
 static int resolve_storage(const struct spec *spec, struct pool *pool,
 			   struct diagnostics *diagnostics, struct kernel *kernel)
 {
-	const char *const implied[] = {"dm_mod", "dm_verity", spec->image.format.text};
+	const char *const implied[] = {"algif_hash", "dm_mod", "dm_verity",
+				       spec->image.format.text};
 	size_t implied_count = sizeof(implied) / sizeof(implied[0]);
 	size_t count = spec->kernel.storage_count;
 	struct spec_module *all = pool_alloc(pool, (count + implied_count) * sizeof(*all));
