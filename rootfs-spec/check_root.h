@@ -11,7 +11,7 @@
  * Look into the root directory `root` (never outside: links are followed as the node would) for
  * every service's program, its interpreter and shared libraries; every kernel module; every mount
  * point; every sysctl. Programs that the image builder itself adds must be there already. Reports
- * to `diagnostics`; 0 or a negative errno when `root` cannot be read.
+ * to `diagnostics`; 0, -EINVAL with errors told, or the negative errno of opening `root`.
  */
 int check_root(const struct spec *spec, const char *root, struct diagnostics *diagnostics);
 

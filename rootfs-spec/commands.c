@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "rootfs-spec/check_root.h"
+#include "rootfs-spec/commands.h"
+#include "rootfs-spec/compile.h"
+#include "rootfs-spec/files.h"
+#include "rootfs-spec/modules.h"
+#include "rootfs-spec/plan_print.h"
+#include "rootfs-spec/schema.h"
+
+static const char check_help[] =
+	"usage: keelson check SPEC [--root DIR] [--profiles DIR]\n"
+	"\n"
+	"Find everything that is wrong with SPEC and say where.\n"
+	"\n"
+	"      --root DIR       look into this composed root, too: programs, their libraries,\n"
+	"                       kernel modules, mount points\n"
+	"      --profiles DIR   where `extends: NAME` is looked up, too\n";
+
+static const char compile_help[] =
+	"usage: keelson compile SPEC -o PLAN [--root DIR] [--profiles DIR]\n"
+	"       keelson compile SPEC -o PLAN --boot [--root DIR] [--key PATH]... [--profiles DIR]\n"
+	"\n"
+	"Turn SPEC into the node's plan, or with --boot into the initramfs's.\n"
+	"\n"
+	"  -o, --output PLAN    the file to write; untouched when SPEC is wrong\n"
+	"      --boot           the boot plan: storage modules and keys\n"
+	"      --root DIR       the composed root that modules are found in\n"
+	"      --key PATH       a certificate's path in the initramfs; may be repeated\n"
+	"      --profiles DIR   where `extends: NAME` is looked up, too\n";
+
+static const char show_help[] =
+	"usage: keelson show SPEC [--profiles DIR]\n"
+	"       keelson show --plan FILE\n"
+	"       keelson show --schema\n"
+	"\n"
+	"Print SPEC with all that it extends merged in, each line with its origin.\n"
+	"\n"
+	"      --plan FILE      print a plan in readable form instead\n"
+	"      --schema         print the description of the language instead\n"
+	"      --profiles DIR   where `extends: NAME` is looked up, too\n";
+
+#define MAX_KEYS PLAN_MAX_KEYS
+
+struct options {
+	const char *spec;
+	const char *output;
+	const char *root;
+	const char *profiles;
+	const char *plan;
+	const char *keys[MAX_KEYS];
+	size_t key_count;
+	bool boot;
+	bool schema;
+};
+
+enum option_code { OPTION_ROOT = 256, OPTION_PROFILES, OPTION_BOOT, OPTION_KEY, OPTION_PLAN,
+		   OPTION_SCHEMA };
+
+#define COMMON                                                                                     \
+	{"profiles", required_argument, NULL, OPTION_PROFILES}, {"help", no_argument, NULL, 'h'},  \
+	{                                                                                          \
+		NULL, 0, NULL, 0                                                                   \
+	}
+
+static const struct option check_options[] = {{"root", required_argument, NULL, OPTION_ROOT},
+					      COMMON};
+static const struct option compile_options[] = {{"output", required_argument, NULL, 'o'},
+						{"boot", no_argument, NULL, OPTION_BOOT},
+						{"root", required_argument, NULL, OPTION_ROOT},
+						{"key", required_argument, NULL, OPTION_KEY},
+						COMMON};
+static const struct option show_options[] = {{"plan", required_argument, NULL, OPTION_PLAN},
+					     {"schema", no_argument, NULL, OPTION_SCHEMA},
+					     COMMON};
+
+static int usage(const char *help)
+{
+	fputs(help, stderr);
+	return COMMAND_USAGE;
+}
+
+/* -1: go on; else the exit status. */
+static int parse(int argc, char **argv, const char *shorts, const struct option *table,
+		 const char *help, struct options *options)
+{
+	int code;
+
+	optind = 1;
+	while ((code = getopt_long(argc, argv, shorts, table, NULL)) != -1) {
+		switch (code) {
+		case 'h': fputs(help, stdout); return COMMAND_OK;
+		case 'o': options->output = optarg; break;
+		case OPTION_ROOT: options->root = optarg; break;
+		case OPTION_PROFILES: options->profiles = optarg; break;
+		case OPTION_BOOT: options->boot = true; break;
+		case OPTION_PLAN: options->plan = optarg; break;
+		case OPTION_SCHEMA: options->schema = true; break;
+		case OPTION_KEY:
+			if (options->key_count == MAX_KEYS || optarg[0] != '/')
+				return usage(help);
+			options->keys[options->key_count++] = optarg;
+			break;
+		default: return usage(help);
+		}
+	}
+	if (argc - optind > 1)
+		return usage(help);
+	options->spec = argv[optind];
+	return -1;
+}
+
+/* A spec on its way through a command, and what is told about it at the end. */
+struct session {
+	struct pool pool;
+	struct diagnostics diagnostics;
+	struct spec spec;
+};
+
+static int begin(struct session *session, const struct options *options)
+{
+	*session = (struct session){0};
+	session->diagnostics.pool = &session->pool;
+	return spec_load(options->spec, options->profiles, &session->pool, &session->spec,
+			 &session->diagnostics);
+}
+
+static int finish(struct session *session, int error)
+{
+	struct diagnostics *diagnostics = &session->diagnostics;
+	size_t errors = diagnostics->errors;
+
+	diagnostics_print(diagnostics, stderr, isatty(STDERR_FILENO) == 1);
+	if (error && !errors)
+		fprintf(stderr, "keelson: %s\n", strerror(-error));
+	pool_free(&session->pool);
+	return error || errors ? COMMAND_WRONG : COMMAND_OK;
+}
+
+int command_check(int argc, char **argv)
+{
+	struct options options = {0};
+	struct session session;
+	int status = parse(argc, argv, "h", check_options, check_help, &options);
+
+	if (status >= 0)
+		return status;
+	if (!options.spec)
+		return usage(check_help);
+	int error = begin(&session, &options);
+	if (options.root && session.spec.root && error != -ENOMEM)
+		error = check_root(&session.spec, options.root, &session.diagnostics);
+	/* What only compiling sees: filters that do not fit, plans that are too large. */
+	if (!error && (options.root || !session.spec.kernel.module_count)) {
+		void *bytes = NULL;
+		size_t size;
+		error = compile_node_plan(&session.spec, options.root, NULL, &session.diagnostics,
+					  &bytes, &size);
+		free(bytes);
+	}
+	return finish(&session, error);
+}
+
+/* Storage modules as the initramfs of `keelson build` holds them. */
+static int compile_boot(struct session *session, const struct options *options, void **bytes,
+			size_t *size)
+{
+	struct spec *spec = &session->spec;
+	const struct spec_kernel *kernel = &spec->kernel;
+	const char **names = pool_alloc(&session->pool, (kernel->storage_count + 1) * sizeof(*names));
+	const char *below = options->root ? check_root_modules(options->root, &session->pool) : NULL;
+	struct module_list list = {0};
+	const char *missing = NULL;
+	int error = 0;
+
+	for (size_t i = 0; i < kernel->storage_count; i++)
+		names[i] = kernel->storage[i].name.text;
+	if (kernel->storage_count && !below) {
+		diagnose(&session->diagnostics, kernel->storage[0].name.where,
+			 "modules are found in the image's root: --root DIR");
+		return -EINVAL;
+	}
+	if (kernel->storage_count)
+		error = modules_resolve(pool_printf(&session->pool, "%s/%s", options->root, below),
+					names, kernel->storage_count, &list, &missing);
+	if (error) {
+		diagnose(&session->diagnostics, kernel->storage[0].name.where,
+			 "the kernel has no module '%s'", missing ? missing : "?");
+		return -EINVAL;
+	}
+	const char **paths = pool_alloc(&session->pool, (list.count + 1) * sizeof(*paths));
+	const char **parameters = pool_alloc(&session->pool, (list.count + 1) * sizeof(*paths));
+	for (size_t i = 0; i < list.count; i++) {
+		const char *slash = strrchr(list.paths[i], '/');
+		paths[i] = pool_printf(&session->pool, "/keelson/modules/%s",
+				       slash ? slash + 1 : list.paths[i]);
+		parameters[i] = compile_module_parameters(kernel->storage, kernel->storage_count,
+							  list.paths[i]);
+	}
+	error = compile_boot_plan(spec, paths, parameters, list.count, options->keys,
+				  options->key_count, NULL, &session->diagnostics, bytes, size);
+	modules_free(&list);
+	return error;
+}
+
+int command_compile(int argc, char **argv)
+{
+	struct options options = {0};
+	struct session session;
+	void *bytes = NULL;
+	size_t size = 0;
+	int status = parse(argc, argv, "o:h", compile_options, compile_help, &options);
+
+	if (status >= 0)
+		return status;
+	if (!options.spec || !options.output)
+		return usage(compile_help);
+	int error = begin(&session, &options);
+	if (!error && options.boot)
+		error = compile_boot(&session, &options, &bytes, &size);
+	else if (!error)
+		error = compile_node_plan(&session.spec, options.root, NULL, &session.diagnostics,
+					  &bytes, &size);
+	status = finish(&session, error);
+	/* file_write() tells its own errors. */
+	if (status == COMMAND_OK && file_write(options.output, bytes, size, 0644) < 0)
+		status = COMMAND_WRONG;
+	free(bytes);
+	return status;
+}
+
+static int write_out(struct bytes *out)
+{
+	int status = COMMAND_OK;
+
+	if (fwrite(out->data, 1, out->size, stdout) != out->size || fflush(stdout) != 0) {
+		fprintf(stderr, "keelson: standard output: %s\n", strerror(errno));
+		status = COMMAND_WRONG;
+	}
+	bytes_free(out);
+	return status;
+}
+
+static int show_plan(const char *path)
+{
+	struct bytes file = {0}, out = {0};
+	struct plan_fault fault = {0};
+	struct plan plan;
+
+	if (file_read(path, &file) < 0)
+		return COMMAND_WRONG;
+	int error = plan_verify(file.data, file.size, PLAN_KIND_NODE, &plan, &fault);
+	if (error == -EPROTONOSUPPORT)
+		error = plan_verify(file.data, file.size, PLAN_KIND_BOOT, &plan, &fault);
+	if (error) {
+		fprintf(stderr, "keelson: %s: %s, record %u: %s\n", path,
+			plan_section_name(fault.section), fault.index, fault.reason);
+		bytes_free(&file);
+		return COMMAND_WRONG;
+	}
+	plan_print(&plan, &out);
+	bytes_free(&file);
+	return write_out(&out);
+}
+
+int command_show(int argc, char **argv)
+{
+	struct options options = {0};
+	struct session session;
+	struct bytes out = {0};
+	int status = parse(argc, argv, "h", show_options, show_help, &options);
+
+	if (status >= 0)
+		return status;
+	if (!!options.spec + !!options.plan + options.schema != 1)
+		return usage(show_help);
+	if (options.plan)
+		return show_plan(options.plan);
+	if (options.schema) {
+		schema_print(&out);
+		return write_out(&out);
+	}
+	int error = begin(&session, &options);
+	if (!error)
+		spec_print(&session.spec, true, &out);
+	status = finish(&session, error);
+	if (status == COMMAND_OK)
+		return write_out(&out);
+	bytes_free(&out);
+	return status;
+}

@@ -1,0 +1,342 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "rootfs-spec/document.h"
+#include "rootfs-spec/nearest.h"
+#include "rootfs-spec/schema.h"
+#include "rootfs-spec/view.h"
+
+#define MAX_EXTENDS 8u /* generations */
+
+struct loader {
+	struct pool *pool;
+	struct diagnostics *diagnostics;
+	const char *profiles;
+	struct stat seen[MAX_EXTENDS + 1];
+	uint32_t count;
+};
+
+/* ---- merging ---- */
+
+static struct node *merge(struct loader *loader, struct node *base, struct node *over,
+			  const struct schema *schema);
+
+static const struct schema *schema_of(const struct schema *schema, const char *key)
+{
+	const struct schema_key *known = schema_find(schema, key);
+
+	return known ? known->schema : schema->value;
+}
+
+static void tell_nothing_to_remove(struct loader *loader, const struct node *base,
+				   const struct node_entry *entry, const struct schema *schema)
+{
+	struct nearest nearest = {.name = entry->key};
+
+	diagnose(loader->diagnostics, entry->where,
+		 "null removes what was inherited, but there is no inherited '%s'", entry->key);
+	for (size_t i = 0; schema && schema->choices && schema->choices[i]; i++)
+		if (strcmp(schema->choices[i], "none") == 0)
+			diagnose_hint(loader->diagnostics, "did you mean '%s: none'?", entry->key);
+	for (size_t i = 0; base && i < base->count; i++)
+		nearest_offer(&nearest, base->entries[i].key);
+	diagnose_suggest(loader->diagnostics, nearest.best);
+}
+
+static void append(struct loader *loader, struct node *node, struct node_entry entry)
+{
+	POOL_GROW(loader->pool, node->entries, node->count);
+	node->entries[node->count++] = entry;
+}
+
+/* A new map; `base` may be NULL: then only the nulls of `over` are told and dropped. */
+static struct node *merge_maps(struct loader *loader, struct node *base, struct node *over,
+			       const struct schema *schema)
+{
+	struct node *merged = pool_alloc(loader->pool, sizeof(*merged));
+
+	*merged = (struct node){.kind = NODE_MAP, .where = over->where, .bad = over->bad};
+	for (size_t i = 0; base && i < base->count; i++) {
+		const struct node_entry *old = &base->entries[i];
+		struct node_entry *fresh = node_entry(over, old->key);
+		if (!fresh)
+			append(loader, merged, *old);
+		else if (!node_is_null(fresh->value))
+			append(loader, merged,
+			       (struct node_entry){fresh->key, fresh->where,
+						   merge(loader, old->value, fresh->value,
+							 schema_of(schema, fresh->key))});
+	}
+	for (size_t i = 0; i < over->count; i++) {
+		const struct node_entry *fresh = &over->entries[i];
+		if (base && node_entry(base, fresh->key))
+			continue;
+		if (!node_is_null(fresh->value))
+			append(loader, merged,
+			       (struct node_entry){fresh->key, fresh->where,
+						   merge(loader, NULL, fresh->value,
+							 schema_of(schema, fresh->key))});
+		else if (!fresh->value->bad)
+			tell_nothing_to_remove(loader, base, fresh, schema_of(schema, fresh->key));
+	}
+	return merged;
+}
+
+/* What tells two entries of a list apart: a scalar's text, the only key of a map, or a key's value. */
+static const char *identity_of(const struct node *node, const struct schema *schema)
+{
+	if (!schema->identity)
+		return NULL;
+	if (node->kind == NODE_SCALAR)
+		return node->text;
+	if (node->kind != NODE_MAP)
+		return NULL;
+	if (!schema->identity[0])
+		return node->count == 1 ? node->entries[0].key : NULL;
+	const struct node *value = node_value(node, schema->identity);
+	return value && value->kind == NODE_SCALAR ? value->text : NULL;
+}
+
+static const struct node *find_identity(const struct node *list, const char *identity,
+					const struct schema *schema)
+{
+	for (size_t i = 0; identity && i < list->count; i++) {
+		const char *other = identity_of(list->entries[i].value, schema);
+		if (other && strcmp(other, identity) == 0)
+			return list->entries[i].value;
+	}
+	return NULL;
+}
+
+static struct node *join_lists(struct loader *loader, const struct node *base, struct node *over,
+			       const struct schema *schema)
+{
+	struct node *joined = pool_alloc(loader->pool, sizeof(*joined));
+
+	*joined = (struct node){.kind = NODE_LIST, .where = over->where, .bad = over->bad};
+	for (size_t i = 0; i < base->count; i++) {
+		const char *identity = identity_of(base->entries[i].value, schema);
+		if (!find_identity(over, identity, schema))
+			append(loader, joined, base->entries[i]);
+	}
+	for (size_t i = 0; i < over->count; i++)
+		append(loader, joined, over->entries[i]);
+	return joined;
+}
+
+static struct node *merge(struct loader *loader, struct node *base, struct node *over,
+			  const struct schema *schema)
+{
+	if (!schema || over->bad)
+		return over;
+	if (over->kind == NODE_MAP) {
+		bool by_key = base && base->kind == NODE_MAP && schema->merge != SCHEMA_REPLACE;
+		return merge_maps(loader, by_key ? base : NULL, over, schema);
+	}
+	if (base && base->kind == NODE_LIST && over->kind == NODE_LIST &&
+	    schema->merge == SCHEMA_APPEND)
+		return join_lists(loader, base, over, schema);
+	return over;
+}
+
+/* ---- files ---- */
+
+static char *read_file(const char *path, struct pool *pool, size_t *size)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	char *text = NULL;
+	struct stat status;
+	int error = 0;
+
+	if (fd < 0)
+		return NULL;
+	if (fstat(fd, &status) < 0)
+		error = errno;
+	else if (S_ISDIR(status.st_mode))
+		error = EISDIR;
+	else if (!S_ISREG(status.st_mode))
+		error = EINVAL;
+	else if (status.st_size > (off_t)NODE_MAX_BYTES)
+		error = EFBIG;
+	if (!error) {
+		text = pool_alloc(pool, (size_t)status.st_size + 1);
+		*size = 0;
+		while (*size < (size_t)status.st_size) {
+			ssize_t got = read(fd, text + *size, (size_t)status.st_size - *size);
+			if (got < 0 && errno == EINTR)
+				continue;
+			if (got <= 0) {
+				error = got < 0 ? errno : 0;
+				break;
+			}
+			*size += (size_t)got;
+		}
+	}
+	close(fd);
+	errno = error;
+	return error ? NULL : text;
+}
+
+static bool is_profile_name(const char *text)
+{
+	const char *dot = strrchr(text, '.');
+
+	return !strchr(text, '/') && !(dot && (!strcmp(dot, ".yaml") || !strcmp(dot, ".yml")));
+}
+
+/* Readable, and none of the files that are already being read. */
+static bool is_other_file(const struct loader *loader, const char *path)
+{
+	struct stat status;
+
+	if (stat(path, &status) < 0 || !S_ISREG(status.st_mode))
+		return false;
+	for (uint32_t i = 0; i < loader->count; i++)
+		if (loader->seen[i].st_dev == status.st_dev &&
+		    loader->seen[i].st_ino == status.st_ino)
+			return false;
+	return true;
+}
+
+/* The directory of the running program, for profiles beside an installation or a build. */
+static const char *program_directory(struct pool *pool)
+{
+	char path[PLAN_MAX_PATH + 1];
+	ssize_t length = readlink("/proc/self/exe", path, sizeof(path) - 1);
+
+	if (length <= 0)
+		return NULL;
+	path[length] = '\0';
+	char *slash = strrchr(path, '/');
+	*slash = '\0';
+	return pool_strdup(pool, path);
+}
+
+static const char *find_base(const struct loader *loader, struct text extends)
+{
+	struct pool *pool = loader->pool;
+
+	if (!is_profile_name(extends.text))
+		return view_resolve(extends, pool);
+	struct text beside = {pool_printf(pool, "%s.yaml", extends.text), extends.where};
+	const char *path = view_resolve(beside, pool);
+	if (is_other_file(loader, path))
+		return path;
+	if (loader->profiles) {
+		path = pool_printf(pool, "%s/%s.yaml", loader->profiles, extends.text);
+		if (is_other_file(loader, path))
+			return path;
+	}
+	static const char *const places[] = {"../share/keelson/profiles",
+					     "../../../rootfs-spec/profiles"};
+	const char *program = program_directory(pool);
+	for (size_t i = 0; program && i < sizeof(places) / sizeof(places[0]); i++) {
+		path = pool_printf(pool, "%s/%s/%s.yaml", program, places[i], extends.text);
+		if (is_other_file(loader, path))
+			return path;
+	}
+	return NULL;
+}
+
+static struct node *load(struct loader *loader, const char *path, struct where from);
+
+static struct node *load_base(struct loader *loader, const struct node *extends)
+{
+	const char *path = find_base(loader, (struct text){extends->text, extends->where});
+
+	if (!path) {
+		diagnose(loader->diagnostics, extends->where, "there is no profile '%s'",
+			 extends->text);
+		diagnose_hint(loader->diagnostics,
+			      "looked for %s.yaml beside this file%s%s and where keelson is installed",
+			      extends->text, loader->profiles ? ", in " : "",
+			      loader->profiles ? loader->profiles : "");
+		return NULL;
+	}
+	if (loader->count > MAX_EXTENDS) {
+		diagnose(loader->diagnostics, extends->where, "extended more than %u times over",
+			 MAX_EXTENDS);
+		return NULL;
+	}
+	struct stat status;
+	if (stat(path, &status) == 0 && !is_other_file(loader, path)) {
+		diagnose(loader->diagnostics, extends->where, "'%s' extends itself", extends->text);
+		return NULL;
+	}
+	return load(loader, path, extends->where);
+}
+
+static void drop(struct node *map, const char *key)
+{
+	struct node_entry *entry = node_entry(map, key);
+
+	if (!entry)
+		return;
+	size_t after = map->count - (size_t)(entry - map->entries) - 1;
+	memmove(entry, entry + 1, after * sizeof(*entry));
+	map->count--;
+}
+
+static struct node *load_source(struct loader *loader, const struct source *source)
+{
+	struct node *node = node_read(source, loader->pool, loader->diagnostics);
+
+	if (!node)
+		return NULL;
+	schema_check(node, &schema_spec, "a spec", loader->pool, loader->diagnostics);
+	if (node->kind != NODE_MAP)
+		return NULL;
+	struct node *extends = node_value(node, "extends"), *base = NULL;
+	if (extends && !extends->bad && !node_is_null(extends))
+		base = load_base(loader, extends);
+	struct node *merged = merge(loader, base, node, &schema_spec);
+	drop(merged, "extends"); /* what it says is in the document now */
+	return merged;
+}
+
+static struct node *load(struct loader *loader, const char *path, struct where from)
+{
+	struct source *source = pool_alloc(loader->pool, sizeof(*source));
+
+	source->path = path;
+	source->order = loader->count;
+	source->text = read_file(path, loader->pool, &source->size);
+	if (!source->text) {
+		int error = errno ? errno : EIO;
+		diagnose(loader->diagnostics, from, "%s: %s", path, strerror(error));
+		errno = error;
+		return NULL;
+	}
+	if (stat(path, &loader->seen[loader->count]) == 0)
+		loader->count++;
+	errno = 0;
+	return load_source(loader, source);
+}
+
+int document_load(const char *path, const char *profiles, struct pool *pool,
+		  struct diagnostics *diagnostics, struct node **root)
+{
+	struct loader loader = {.pool = pool, .diagnostics = diagnostics, .profiles = profiles};
+
+	*root = load(&loader, path, (struct where){0});
+	if (!*root && errno)
+		return -errno;
+	return diagnostics->errors || !*root ? -EINVAL : 0;
+}
+
+int document_read(const char *path, const char *text, size_t size, const char *profiles,
+		  struct pool *pool, struct diagnostics *diagnostics, struct node **root)
+{
+	struct loader loader = {.pool = pool, .diagnostics = diagnostics, .profiles = profiles};
+	struct source *source = pool_alloc(pool, sizeof(*source));
+
+	*source = (struct source){path, pool_copy(pool, text, size), size, 0};
+	loader.count = 1;
+	*root = load_source(&loader, source);
+	return diagnostics->errors || !*root ? -EINVAL : 0;
+}
