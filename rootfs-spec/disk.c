@@ -204,7 +204,7 @@ static int make_state(const struct disk *disk, struct pool *pool, uint64_t size,
 
 	identity_uuid(disk->build_id, "state file system", uuid);
 	identity_uuid(disk->build_id, "state hash seed", seed);
-	const char *argv[] = {"mkfs.ext4", "-q", "-F", "-L", "state", "-m", "0", "-U", uuid, "-E",
+	const char *argv[] = {"mkfs.ext4", "-q", "-F", "-b", "4096", "-L", "state", "-m", "0", "-U", uuid, "-E",
 			      pool_printf(pool,
 					  "hash_seed=%s,root_owner=0:0,lazy_itable_init=0,"
 					  "lazy_journal_init=0,nodiscard", seed),
