@@ -97,7 +97,8 @@ static void set_kernel(void)
 	static const char *const settings[][2] = {
 		{"/proc/sys/kernel/panic", "10"},
 		{"/proc/sys/kernel/panic_on_oops", "1"},
-		{"/proc/sys/kernel/printk_devkmsg", "on"},
+		/* Else ten lines in five seconds; the newline is wanted here and only here. */
+		{"/proc/sys/kernel/printk_devkmsg", "on\n"},
 	};
 
 	for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]); i++) {
