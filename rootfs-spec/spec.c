@@ -23,12 +23,10 @@ static void read_system(const struct view *root, struct spec *spec)
 			 "'timeout' must not be 0: every wait has an end");
 }
 
-int spec_load(const char *path, const char *profiles, struct pool *pool, struct spec *spec,
-	      struct diagnostics *diagnostics)
+/* `error` is what loading said: told already. */
+static int read_document(struct node *document, int error, struct pool *pool, struct spec *spec,
+			 struct diagnostics *diagnostics)
 {
-	struct node *document;
-	int error = document_load(path, profiles, pool, diagnostics, &document);
-
 	*spec = (struct spec){.pool = pool, .root = document, .logger = PLAN_NONE};
 	if (!document)
 		return error;
@@ -49,4 +47,22 @@ int spec_load(const char *path, const char *profiles, struct pool *pool, struct 
 	spec_check_graph(spec, diagnostics);
 	spec_check_parts(spec, diagnostics);
 	return diagnostics->errors ? -EINVAL : 0;
+}
+
+int spec_load(const char *path, const char *profiles, struct pool *pool, struct spec *spec,
+	      struct diagnostics *diagnostics)
+{
+	struct node *document;
+	int error = document_load(path, profiles, pool, diagnostics, &document);
+
+	return read_document(document, error, pool, spec, diagnostics);
+}
+
+int spec_parse(const char *path, const char *text, size_t size, const char *profiles,
+	       struct pool *pool, struct spec *spec, struct diagnostics *diagnostics)
+{
+	struct node *document;
+	int error = document_read(path, text, size, profiles, pool, diagnostics, &document);
+
+	return read_document(document, error, pool, spec, diagnostics);
 }

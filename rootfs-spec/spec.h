@@ -54,7 +54,8 @@ enum spec_file_kind {
 struct spec_file {
 	struct text to; /* absolute path in the root */
 	enum spec_file_kind kind;
-	struct text source;  /* resolved against the directory of the file that says it */
+	struct text source;  /* resolved against the directory of the file that says it; "program:NAME"
+			      * stays as it is */
 	struct text content;
 	uint32_t mode; /* for FROM without a mode: 0755 if the source is executable, else 0644 */
 	bool mode_given;
@@ -259,6 +260,10 @@ struct spec {
  */
 int spec_load(const char *path, const char *profiles, struct pool *pool, struct spec *spec,
 	      struct diagnostics *diagnostics);
+
+/* The same of a text in memory that messages call `path`. */
+int spec_parse(const char *path, const char *text, size_t size, const char *profiles,
+	       struct pool *pool, struct spec *spec, struct diagnostics *diagnostics);
 
 /*
  * The resolved spec as YAML, appended to `out`. With `origins`, each line says which file and line
