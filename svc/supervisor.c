@@ -196,12 +196,8 @@ static void settle(struct supervisor *supervisor)
 		hooks->up(hooks->context);
 }
 
-static int call_request(void *context, enum control_verb verb, uint32_t service)
+static int mark(struct supervisor *supervisor, enum control_verb verb, uint32_t service)
 {
-	struct supervisor *supervisor = context;
-
-	if (supervisor->ending)
-		return -ESHUTDOWN;
 	switch (verb) {
 	case CONTROL_VERB_START:
 		graph_mark_start(supervisor->plan, supervisor->world, service);
@@ -216,6 +212,13 @@ static int call_request(void *context, enum control_verb verb, uint32_t service)
 	}
 	supervisor->dirty = true;
 	return 0;
+}
+
+static int call_request(void *context, enum control_verb verb, uint32_t service)
+{
+	struct supervisor *supervisor = context;
+
+	return supervisor->ending ? -ESHUTDOWN : mark(supervisor, verb, service);
 }
 
 static int call_power(void *context, enum control_power action)
@@ -236,7 +239,7 @@ static int call_slot_status(void *context, struct control_slot_status *status)
 
 int supervisor_request(struct supervisor *supervisor, enum control_verb verb, uint32_t service)
 {
-	int error = call_request(supervisor, verb, service);
+	int error = mark(supervisor, verb, service);
 
 	settle(supervisor);
 	return error;
@@ -249,9 +252,14 @@ void supervisor_start(struct supervisor *supervisor)
 	settle(supervisor);
 }
 
-void supervisor_stop_all(struct supervisor *supervisor)
+void supervisor_ending(struct supervisor *supervisor)
 {
 	supervisor->ending = true;
+}
+
+void supervisor_stop_all(struct supervisor *supervisor)
+{
+	supervisor_ending(supervisor);
 	graph_mark_shutdown(supervisor->plan, supervisor->world);
 	supervisor->dirty = true;
 	settle(supervisor);

@@ -94,8 +94,14 @@ void supervisor_tick(struct supervisor *supervisor, uint64_t now_ns);
  */
 void supervisor_reap(struct supervisor *supervisor);
 
-/* Start, stop or restart by index as a person would: for PID 1's own use. 0 or -ESHUTDOWN. */
+/* Start, stop or restart by index as a person would: for PID 1's own use. 0 or -EINVAL. */
 int supervisor_request(struct supervisor *supervisor, enum control_verb verb, uint32_t service);
+
+/*
+ * The node is going down: people's requests are refused from now on (-ESHUTDOWN), those of
+ * supervisor_request() are not. For a caller that stops services in stages of its own.
+ */
+void supervisor_ending(struct supervisor *supervisor);
 
 /* Stop everything in reverse order; nothing is started from now on. */
 void supervisor_stop_all(struct supervisor *supervisor);

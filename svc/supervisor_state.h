@@ -42,7 +42,7 @@ struct supervisor {
 	uint32_t last_capability;
 	uint32_t random;
 	bool dirty;      /* a state or mark changed: graph_act() is due */
-	bool ending;     /* supervisor_stop_all() was called */
+	bool ending;     /* people's requests are refused */
 	struct output output;
 	struct ready ready;
 	struct control_calls calls;
