@@ -374,7 +374,7 @@ int initramfs_root(void)
 			log_error("command line: keelson.slot=%c: that slot is not sound",
 				  slot_letter((uint32_t)boot.words.slot));
 		if (choice.boot < 0)
-			return fault("slots", slot_why_text(choice.why), -ENOENT);
+			return fault("slots", slot_why_text(choice.why), -ENOMEDIUM);
 		/* Every failure takes one slot out: this ends. */
 		if (enter_slot(&choice) == 0)
 			return 0;

@@ -12,10 +12,14 @@
 
 static int refuse(const char *path, const struct plan_fault *why, int error)
 {
+	const char *reason = why->reason ? why->reason : "refused";
 	char step[128];
 
-	format_text(step, sizeof(step), "verify: %s %u: %s", plan_section_name(why->section),
-		    why->index, why->reason ? why->reason : "refused");
+	if (why->section == PLAN_NONE)
+		format_text(step, sizeof(step), "verify: %s", reason);
+	else
+		format_text(step, sizeof(step), "verify: %s %u: %s",
+			    plan_section_name(why->section), why->index, reason);
 	return fault(path, step, error);
 }
 
