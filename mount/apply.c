@@ -15,7 +15,6 @@
 
 #define FSCONFIG_VALUE_MAX 255u /* fsconfig(2) takes strings of less than 256 bytes */
 #define MOUNT_DATA_BYTES 4096u  /* mount(2) takes one page of options */
-#define OPTIONS_MAX 64u         /* pairs, as the plan's reader allows */
 
 /* Shared by the mounts of a boot, which are made one after the other. */
 static char mount_data[MOUNT_DATA_BYTES];
@@ -100,10 +99,10 @@ static int mount_classic(const struct plan *plan, const struct plan_mount *mount
 static int mount_new(const struct plan *plan, const struct plan_mount *mount, const char *source,
 		     const char *target, const char **step)
 {
-	const char *options[2 * OPTIONS_MAX + 1];
-	uint32_t count = mount->options.count & ~1u;
+	const char *options[PLAN_MAX_OPTIONS + 1];
+	uint32_t count = mount->options.count;
 
-	if (has_long_option(plan, mount->options) || count > 2 * OPTIONS_MAX)
+	if (has_long_option(plan, mount->options))
 		return mount_classic(plan, mount, source, target, plan_string(plan, mount->data),
 				     step);
 	for (uint32_t i = 0; i < count; i++)
