@@ -226,21 +226,41 @@ static int write_at(int fd, const uint8_t *data, size_t size, uint64_t offset)
 	return 0;
 }
 
-/* Blocks of zeroes stay holes. */
+/* One stretch of data, from `at` to `end` in the file. */
+static int copy_stretch(int disk, int fd, uint64_t offset, uint64_t at, uint64_t end)
+{
+	static uint8_t buffer[1 << 20];
+
+	while (at < end) {
+		size_t want = end - at < sizeof(buffer) ? (size_t)(end - at) : sizeof(buffer);
+		ssize_t n = pread(fd, buffer, want, (off_t)at);
+		int error;
+
+		if (n <= 0)
+			return n < 0 ? -errno : -EIO;
+		error = write_at(disk, buffer, (size_t)n, offset + at);
+		if (error < 0)
+			return error;
+		at += (uint64_t)n;
+	}
+	return 0;
+}
+
+/* Holes stay holes: lseek(2), SEEK_DATA. */
 static int copy_into(int disk, const char *path, uint64_t offset)
 {
-	static uint8_t buffer[64 << 10];
-	static const uint8_t zero[sizeof(buffer)];
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n = 0;
+	off_t at = 0;
 	int error = fd < 0 ? -errno : 0;
 
-	while (error == 0 && (n = read(fd, buffer, sizeof(buffer))) > 0) {
-		if (memcmp(buffer, zero, (size_t)n) != 0)
-			error = write_at(disk, buffer, (size_t)n, offset);
-		offset += (uint64_t)n;
+	while (error == 0 && (at = lseek(fd, at, SEEK_DATA)) >= 0) {
+		off_t end = lseek(fd, at, SEEK_HOLE);
+
+		error = end < 0 ? -errno
+				: copy_stretch(disk, fd, offset, (uint64_t)at, (uint64_t)end);
+		at = end;
 	}
-	if (n < 0)
+	if (error == 0 && errno != ENXIO) /* ENXIO: no data behind `at` */
 		error = -errno;
 	if (fd >= 0)
 		close(fd);

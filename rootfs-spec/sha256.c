@@ -52,7 +52,9 @@ static void compress(uint32_t state[8], const uint8_t block[64])
 		uint32_t s0 = rotate(v[0], 2) ^ rotate(v[0], 13) ^ rotate(v[0], 22);
 		uint32_t majority = (v[0] & v[1]) ^ (v[0] & v[2]) ^ (v[1] & v[2]);
 
-		memmove(v + 1, v, 7 * sizeof(v[0]));
+		/* Not memmove(): musl's, for overlapping words, takes longer than the round. */
+		for (int i = 7; i > 0; i--)
+			v[i] = v[i - 1];
 		v[4] += t1;
 		v[0] = t1 + s0 + majority;
 	}

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 /*
  * What the kernel's parser wants (crypto/asymmetric_keys/x509_cert_parser.c): v3, RSA, SHA-256, a
@@ -51,6 +52,7 @@ static int make_development_key(struct pool *pool, const char *directory, const 
 static int find_development_key(struct signer *signer, struct pool *pool, const char *cache)
 {
 	const char *directory = cache_subdirectory(pool, cache, "keys");
+	int error = 0;
 	int lock;
 
 	if (directory == NULL)
@@ -61,8 +63,9 @@ static int find_development_key(struct signer *signer, struct pool *pool, const 
 	signer->key = pool_printf(pool, "%s/development.key", directory);
 	signer->certificate = pool_printf(pool, "%s/development.der", directory);
 	if (!file_exists(signer->key))
-		return make_development_key(pool, directory, signer->key, signer->certificate);
-	return 0;
+		error = make_development_key(pool, directory, signer->key, signer->certificate);
+	close(lock);
+	return error;
 }
 
 /* DER is what the kernel reads; PEM is what people keep. */
