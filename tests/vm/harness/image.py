@@ -22,8 +22,8 @@ class Image:
         self.disk = self.directory / "disk.img"
         self.kernel = self.directory / "vmlinuz"
         self.initrd = self.directory / "initramfs.zst"
-        self.root = self.directory / "root.img"
         self.manifest = json.loads((self.directory / "manifest.json").read_text())
+        self.root = self.directory / f"root.{self.manifest['root']['type']}"
 
     def cmdline(self, *words):
         return " ".join([*self.manifest.get("cmdline", []), CONSOLE, *words])
