@@ -35,7 +35,7 @@ static uint32_t load(const uint8_t *at)
 static void compress(uint32_t state[8], const uint8_t block[64])
 {
 	uint32_t w[64];
-	uint32_t v[8];
+	uint32_t a, b, c, d, e, f, g, h;
 
 	for (int t = 0; t < 16; t++)
 		w[t] = load(block + 4 * t);
@@ -44,22 +44,21 @@ static void compress(uint32_t state[8], const uint8_t block[64])
 		uint32_t s1 = rotate(w[t - 2], 17) ^ rotate(w[t - 2], 19) ^ w[t - 2] >> 10;
 		w[t] = w[t - 16] + s0 + w[t - 7] + s1;
 	}
-	memcpy(v, state, sizeof(v));
+	/* The eight words in variables, not in an array: shifting an array down by one becomes a call
+	 * of memmove(), and musl's takes longer than the round. */
+	a = state[0], b = state[1], c = state[2], d = state[3];
+	e = state[4], f = state[5], g = state[6], h = state[7];
 	for (int t = 0; t < 64; t++) {
-		uint32_t s1 = rotate(v[4], 6) ^ rotate(v[4], 11) ^ rotate(v[4], 25);
-		uint32_t choice = (v[4] & v[5]) ^ (~v[4] & v[6]);
-		uint32_t t1 = v[7] + s1 + choice + round_constants[t] + w[t];
-		uint32_t s0 = rotate(v[0], 2) ^ rotate(v[0], 13) ^ rotate(v[0], 22);
-		uint32_t majority = (v[0] & v[1]) ^ (v[0] & v[2]) ^ (v[1] & v[2]);
+		uint32_t s1 = rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25);
+		uint32_t t1 = h + s1 + ((e & f) ^ (~e & g)) + round_constants[t] + w[t];
+		uint32_t s0 = rotate(a, 2) ^ rotate(a, 13) ^ rotate(a, 22);
+		uint32_t t2 = s0 + ((a & b) ^ (a & c) ^ (b & c));
 
-		/* Not memmove(): musl's, for overlapping words, takes longer than the round. */
-		for (int i = 7; i > 0; i--)
-			v[i] = v[i - 1];
-		v[4] += t1;
-		v[0] = t1 + s0 + majority;
+		h = g, g = f, f = e, e = d + t1;
+		d = c, c = b, b = a, a = t1 + t2;
 	}
-	for (int i = 0; i < 8; i++)
-		state[i] += v[i];
+	state[0] += a, state[1] += b, state[2] += c, state[3] += d;
+	state[4] += e, state[5] += f, state[6] += g, state[7] += h;
 }
 
 void sha256_begin(struct sha256 *hash)
