@@ -439,10 +439,11 @@ void spec_add_logger(struct spec *spec)
 	struct spec_service logger = {.name = {.text = LOGGER_NAME}};
 	read_service(&view, &logger);
 	texts_add(&logger.exec, (struct text){.text = LOGGER_PROGRAM}, spec->pool);
+	texts_add(&logger.exec, (struct text){.text = "--plan"}, spec->pool);
+	texts_add(&logger.exec, (struct text){.text = PLAN_NODE_PATH}, spec->pool);
 	logger.flags |= PLAN_SERVICE_LOGGER;
 	logger.output = PLAN_OUTPUT_KMSG;
 	logger.output_path = (struct text){0};
-	logger.probes[0].kind = PLAN_PROBE_NOTIFY;
 	if (spec_policy(spec, LOGGER_NAME))
 		logger.policy.text = LOGGER_NAME;
 	POOL_GROW(spec->pool, spec->services, spec->service_count);
