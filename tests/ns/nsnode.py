@@ -1,0 +1,227 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A node in namespaces: keelson-init as PID 1 of fresh pid, mount, cgroup, net, uts and ipc
+namespaces, over the machine's own root, with a plan of a few services.
+
+    with Node(service("web", "sleep", ready=["exec"])) as node:
+        node.wait("web", "up")
+        node.ctl("stop", "web")
+"""
+
+import contextlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests/vm/harness"))
+
+from tap import Skip, Tap, equal  # noqa: E402, F401
+
+BUILD = Path(os.environ.get("KEELSON_BUILD", ROOT / "build/musl")).resolve()
+INIT = os.environ.get("KEELSON_TEST_INIT", str(BUILD / "init/keelson-init"))
+KEELCTL = str(BUILD / "svc/keelctl")
+LOGGER = str(BUILD / "svc/keelson-log")
+MAKE_PLAN = str(BUILD / "tests/ns-plan")
+ACTOR = [sys.executable, "-S", "-E", str(ROOT / "tests/ns/actor.py")]
+WAIT_S = 8
+
+
+def cgroup2_mount():
+    """Where this machine has the cgroup v2 tree: alone, or beside version 1."""
+    for line in Path("/proc/mounts").read_text().splitlines():
+        _, where, kind, *_ = line.split()
+        if kind == "cgroup2":
+            return where
+    return None
+
+
+def unmet():
+    """What this machine lacks for any of these tests; None: nothing."""
+    if os.geteuid() != 0:
+        return "namespaces of this kind need root"
+    if not cgroup2_mount():
+        return "no cgroup v2 tree is mounted"
+    missing = [tool for tool in ("unshare", "nsenter", "mount") if not shutil.which(tool)]
+    return f"missing: {', '.join(missing)}" if missing else None
+
+
+def begin():
+    """The TAP of a test file, or its skip."""
+    tap = Tap()
+    reason = unmet()
+    if reason:
+        tap.skip_all(reason)
+    for path in (INIT, KEELCTL, LOGGER, MAKE_PLAN):
+        if not os.access(path, os.X_OK):
+            sys.exit(f"{path} is not built")
+    return tap
+
+
+def service(name, *words, argv=None, ready=(), output=None, **fields):
+    """Lines of ns-plan: a service that runs actor.py with `words`, or `argv`.
+
+    ready: "exec", "notify", ("socket", path), ("http", port, path)
+    output: "null", "kmsg", or ("log", path, max_bytes, keep)
+    requires, wants, after: names; other fields as ns-plan calls them, tuples for several values
+    """
+    argv = argv or [*ACTOR, *words]
+    lines = [["service", name, *argv]]
+    for probe in ready:
+        lines.append(["probe", *([probe] if isinstance(probe, str) else probe)])
+    if output:
+        lines.append(["output", *([output] if isinstance(output, str) else output)])
+    for kind in ("requires", "wants", "after"):
+        lines += [[kind, to] for to in fields.pop(kind, ())]
+    for key, value in fields.items():
+        lines.append([key, *(value if isinstance(value, (tuple, list)) else [value])])
+    return "".join("\t".join(str(field) for field in line) + "\n" for line in lines)
+
+
+def logger():
+    return service("logger", argv=[LOGGER, "--plan", "/run/plan"], flags=4, backoff_ms=(20, 20))
+
+
+class Node:
+    # The shell is PID 1 until it becomes keelson-init; the group it is in is the namespace's root.
+    BOOT = """
+        mount -t proc proc /proc
+        mount -t tmpfs tmpfs /run
+        mount -t tmpfs tmpfs /tmp
+        mount -t cgroup2 cgroup2 /sys/fs/cgroup
+        cat >/run/plan
+        exec "$0" --container --plan=/run/plan </dev/null
+    """
+
+    def __init__(self, *services, extra=()):
+        self.services = "".join(services)
+        self.extra = list(extra)
+
+    def __enter__(self):
+        self.work = Path(tempfile.mkdtemp(prefix="keelson-ns-"))
+        self.group = Path(cgroup2_mount()) / self.work.name
+        self.group.mkdir()
+        plan = self.work / "plan"
+        subprocess.run([MAKE_PLAN, plan], input=self.services, text=True, check=True)
+        self.log_file = open(self.work / "log", "w")
+        enter = f"echo $$ >{self.group}/cgroup.procs && exec \"$@\""
+        self.unshare = subprocess.Popen(
+            ["sh", "-c", enter, "sh", "unshare", "--pid", "--mount", "--cgroup", "--net", "--uts",
+             "--ipc", "--fork", "--kill-child", "--propagation", "private", *self.extra,
+             "sh", "-ec", self.BOOT, INIT],
+            stdin=open(plan), stdout=self.log_file, stderr=self.log_file)
+        try:
+            self.pid = self._find_pid1()
+            self.root = Path(f"/proc/{self.pid}/root")
+            self.socket = self.root / "run/keelson/control"
+            self.until(self.socket.exists, "the control socket exists")
+        except Exception:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        self.unshare.kill()
+        self.unshare.wait()
+        self.log_file.close()
+        for _ in range(100):
+            if not self._remove_group():
+                time.sleep(0.02)
+        if sys.exc_info()[0] is not None:
+            print("".join(f"# {line}\n" for line in self.log().splitlines()[-40:]), end="")
+        shutil.rmtree(self.work, ignore_errors=True)
+
+    def _remove_group(self):
+        for path, _, _ in os.walk(self.group, topdown=False):
+            with contextlib.suppress(OSError):
+                os.rmdir(path)
+        return not self.group.exists()
+
+    def _find_pid1(self):
+        children = Path(f"/proc/{self.unshare.pid}/task/{self.unshare.pid}/children")
+
+        def became_init():
+            for pid in children.read_text().split():
+                with contextlib.suppress(OSError):
+                    if os.readlink(f"/proc/{pid}/exe") == os.path.realpath(INIT):
+                        return int(pid)
+            if self.unshare.poll() is not None:
+                raise AssertionError(f"the namespace ended: {self.log()}")
+            return None
+
+        return self.until(became_init, "keelson-init runs")
+
+    @staticmethod
+    def until(condition, what, seconds=WAIT_S):
+        deadline = time.monotonic() + seconds
+        while True:
+            result = condition()
+            if result:
+                return result
+            if time.monotonic() > deadline:
+                raise AssertionError(f"not within {seconds} s: {what}")
+            time.sleep(0.01)
+
+    def log(self):
+        return (self.work / "log").read_text()
+
+    def file(self, path):
+        """Text of a file of the node, "" if there is none."""
+        try:
+            return (self.root / path.lstrip("/")).read_text()
+        except FileNotFoundError:
+            return ""
+
+    def run(self, *argv, **options):
+        """A program within the node's namespaces."""
+        return subprocess.run(
+            ["nsenter", "-t", str(self.pid), "-p", "-m", "-n", *argv], text=True,
+            capture_output=True, timeout=30, **options)
+
+    def ctl(self, *words):
+        return self.run(KEELCTL, *words)
+
+    def done(self, *words):
+        """keelctl, which has to succeed; its output."""
+        result = self.ctl(*words)
+        equal(result.returncode, 0, f"keelctl {' '.join(words)}: {result.stderr.strip()}")
+        return result.stdout
+
+    def services_now(self):
+        result = self.ctl("--json", "status")
+        return {entry["name"]: entry for entry in json.loads(result.stdout)["services"]}
+
+    def state(self, name):
+        return self.services_now()[name]["state"]
+
+    def wait(self, name, state, seconds=WAIT_S):
+        """The service as keelctl tells it, once it is in `state`."""
+        last = {}
+
+        def reached():
+            last.update(self.services_now()[name])
+            return last["state"] == state
+
+        try:
+            self.until(reached, f"{name} is {state}", seconds)
+        except AssertionError as error:
+            raise AssertionError(f"{error}; it is {last}") from None
+        return last
+
+    def events(self):
+        """The timeline: (name, state) of services in order, and the time of each."""
+        timeline = json.loads(self.done("--json", "analyze"))["events"]
+        states = ("down waiting starting up stopping backoff failed done").split()
+        return [(event["name"], states[event["state"]], event["start_ns"])
+                for event in timeline if event["kind"] == "service"]
+
+    def members(self, group=""):
+        """Processes in one of the node's cgroups, of the groups below it too."""
+        found = []
+        for path, _, _ in os.walk(self.group / group):
+            found += (Path(path) / "cgroup.procs").read_text().split()
+        return found

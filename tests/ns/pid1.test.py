@@ -1,0 +1,117 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""PID 1 itself: bad plans, milestones, orphans, and what it never does after the start."""
+
+import json
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+from nsnode import INIT, MAKE_PLAN, Node, Skip, begin, equal, service  # noqa: E402
+
+tap = begin()
+
+
+def boot(plan):
+    """keelson-init in a namespace with the bytes of a plan: exit status and what it said."""
+    path = Path("/tmp") / f"keelson-plan-{time.monotonic_ns()}"
+    path.write_bytes(plan)
+    try:
+        done = subprocess.run(["unshare", "--pid", "--mount", "--cgroup", "--uts", "--net",
+                               "--fork", "--kill-child", "--propagation", "private",
+                               INIT, "--container", f"--plan={path}"],
+                              text=True, capture_output=True, timeout=20, stdin=subprocess.DEVNULL)
+    finally:
+        path.unlink()
+    return done.returncode, done.stderr
+
+
+def good_plan():
+    path = Path("/tmp") / f"keelson-plan-{time.monotonic_ns()}"
+    subprocess.run([MAKE_PLAN, path], input=service("web", "sleep"), text=True, check=True)
+    try:
+        return path.read_bytes()
+    finally:
+        path.unlink()
+
+
+PLAN = good_plan()
+for what, plan, reason in (
+        ("truncated", PLAN[:-8], "size"),
+        ("empty", b"", "size"),
+        ("foreign", b"\x7fELF" + PLAN[4:], "verify"),
+        ("damaged", PLAN[:200] + bytes([PLAN[200] ^ 1]) + PLAN[201:], "checksum")):
+    with tap.case(f"a {what} plan is refused with a line that says so, and status 1"):
+        status, said = boot(plan)
+        equal(status, 1)
+        assert "keelson: /tmp/keelson-plan-" in said and reason in said, said
+
+with tap.case("not as PID 1 it does nothing at all"):
+    done = subprocess.run([INIT, "--container"], text=True, capture_output=True, timeout=5)
+    equal(done.returncode, 100)
+    assert "PID 1" in done.stderr
+
+with tap.case("a file in the milestones directory is stamped and said"), Node(
+        service("web", "sleep")) as node:
+    node.wait("web", "up")
+    node.run("touch", "/run/keelson/milestones/pod-runs")
+    node.run("touch", "/run/keelson/milestones/two words\nkeelson: up")
+    node.until(lambda: "two?words?keelson??up" in node.log(), "both are logged")
+    assert "keelson: milestone pod-runs at " in node.log(), node.log()
+    events = json.loads(node.done("--json", "analyze"))["events"]
+    names = [event["name"] for event in events if event["kind"] == "milestone"]
+    equal(names, ["pod-runs", "two?words?keelson??up"])
+
+with tap.case("one line sums the boot up"), Node(
+        service("one", "sleep"), service("two", "sleep"),
+        service("manual", "sleep", flags=2)) as node:
+    node.wait("two", "up")
+    line = [line for line in node.log().splitlines() if "up in " in line]
+    equal(len(line), 1, node.log())
+    assert "): 2 services, image 1" in line[0], line
+
+
+def children(node):
+    path = Path(f"/proc/{node.pid}/task/{node.pid}/children")
+    return len(path.read_text().split())
+
+
+with tap.case("orphans are reaped, many at once"), Node(service("web", "sleep")) as node:
+    node.wait("web", "up")
+    before = children(node)
+    node.run("sh", "-c", "for i in 1 2 3 4 5 6 7 8 9; do (sleep 0.2 &) ; done; (exit 3) &")
+    node.until(lambda: children(node) <= before, "nobody is left")
+
+with tap.case("after the start PID 1 asks the kernel for no memory"), Node(
+        service("base", "sleep", backoff_ms=(10, 10)),
+        service("web", "notify", "READY=1", "sleep", ready=["notify"], requires=["base"]),
+        service("failing", "exit", "1", backoff_ms=(10, 10))) as node:
+    if not shutil.which("strace"):
+        raise Skip("no strace")
+    node.wait("web", "up")
+    trace = node.work / "trace"
+    strace = subprocess.Popen(["strace", "-p", str(node.pid), "-o", trace],
+                              stderr=subprocess.PIPE, text=True)
+    first = strace.stderr.readline()
+    if "attached" not in first:
+        raise Skip(f"strace: {first.strip()}")
+    node.done("restart", "base")
+    node.done("status")
+    node.done("analyze")
+    node.run("touch", "/run/keelson/milestones/m")
+    node.run("sh", "-c", "(sleep 0.1 &)")
+    time.sleep(0.5)
+    node.ctl("stop", "web")
+    subprocess.run(["kill", "-TERM", str(node.pid)], check=True)
+    equal(node.unshare.wait(8), 0)
+    strace.wait(5)
+    calls = [line.split("(")[0] for line in trace.read_text().splitlines()]
+    assert "epoll_wait" in calls or "epoll_pwait" in calls, calls[:20]
+    for forbidden in ("brk", "mmap", "mremap"):
+        assert forbidden not in calls, forbidden
+
+tap.end()
