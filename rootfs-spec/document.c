@@ -19,6 +19,7 @@ struct loader {
 	const char *profiles;
 	struct stat seen[MAX_EXTENDS + 1];
 	uint32_t count;
+	int error; /* of reading the spec itself */
 };
 
 /* ---- merging ---- */
@@ -309,12 +310,12 @@ static struct node *load(struct loader *loader, const char *path, struct where f
 	if (!source->text) {
 		int error = errno ? errno : EIO;
 		diagnose(loader->diagnostics, from, "%s: %s", path, strerror(error));
-		errno = error;
+		if (!from.source)
+			loader->error = -error;
 		return NULL;
 	}
 	if (stat(path, &loader->seen[loader->count]) == 0)
 		loader->count++;
-	errno = 0;
 	return load_source(loader, source);
 }
 
@@ -324,8 +325,8 @@ int document_load(const char *path, const char *profiles, struct pool *pool,
 	struct loader loader = {.pool = pool, .diagnostics = diagnostics, .profiles = profiles};
 
 	*root = load(&loader, path, (struct where){0});
-	if (!*root && errno)
-		return -errno;
+	if (loader.error)
+		return loader.error;
 	return diagnostics->errors || !*root ? -EINVAL : 0;
 }
 

@@ -30,8 +30,8 @@ struct node {
 };
 
 /*
- * Read the document in `source`. NULL with errors told when there is none; a document with
- * duplicate keys comes back without the later ones. Never reads beyond `source->size`.
+ * Read the document in `source`. NULL with errors told when there is none, or only half of one; a
+ * document with duplicate keys comes back without the later ones. Never reads beyond `source->size`.
  */
 struct node *node_read(const struct source *source, struct pool *pool,
 		       struct diagnostics *diagnostics);

@@ -232,6 +232,9 @@ struct node *node_read(const struct source *source, struct pool *pool,
 				     source->size);
 	struct node *node = read_stream(&reader);
 	yaml_parser_delete(&reader.parser);
+	/* Half a document would only give errors that follow from the first. */
+	if (reader.failed)
+		node = NULL;
 	if (!node && diagnostics->errors == errors)
 		diagnose(diagnostics, (struct where){source, 1, 1}, "the file is empty");
 	return node;

@@ -1,0 +1,1048 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The spec: what is wrong is told where and how, what is right becomes the plan that was meant. */
+#include <errno.h>
+#include <linux/audit.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "rootfs-spec/compile.h"
+#include "rootfs-spec/nearest.h"
+#include "rootfs-spec/spec.h"
+#include "rootfs-spec/value.h"
+#include "tests/unit/plan_walk.h"
+
+#define SECOND 1000000000ull
+#define HEAD   "keelson: 1\nname: t\n"
+
+/* ---- a text on its way through the compiler ---- */
+
+struct trial {
+	struct pool pool;
+	struct diagnostics diagnostics;
+	struct spec spec;
+	char *told; /* what diagnostics_print() printed */
+	void *bytes;
+	struct plan plan;
+};
+
+static void trial_print(struct trial *trial)
+{
+	size_t size;
+
+	free(trial->told);
+	FILE *out = open_memstream(&trial->told, &size);
+	assert_non_null(out);
+	diagnostics_print(&trial->diagnostics, out, false);
+	fclose(out);
+}
+
+static int trial_parse(struct trial *trial, const char *text)
+{
+	*trial = (struct trial){0};
+	trial->diagnostics.pool = &trial->pool;
+	int error = spec_parse("t.yaml", text, strlen(text), NULL, &trial->pool, &trial->spec,
+			       &trial->diagnostics);
+	trial_print(trial);
+	return error;
+}
+
+static void trial_end(struct trial *trial)
+{
+	pool_free(&trial->pool);
+	free(trial->told);
+	free(trial->bytes);
+}
+
+static void trial_compile(struct trial *trial, const char *text)
+{
+	size_t size;
+	int error = trial_parse(trial, text);
+
+	if (!error)
+		error = compile_node_plan(&trial->spec, NULL, NULL, &trial->diagnostics,
+					  &trial->bytes, &size);
+	trial_print(trial);
+	if (error)
+		print_error("%s", trial->told);
+	assert_int_equal(error, 0);
+	assert_int_equal(plan_verify(trial->bytes, size, PLAN_KIND_NODE, &trial->plan, NULL), 0);
+	plan_walk(&trial->plan);
+}
+
+static const struct plan_service *service_of(const struct trial *trial, const char *name)
+{
+	for (uint32_t i = 0; i < plan_count(&trial->plan, PLAN_SERVICES); i++)
+		if (strcmp(plan_string(&trial->plan, plan_service(&trial->plan, i)->name), name) == 0)
+			return plan_service(&trial->plan, i);
+	fail_msg("no service %s", name);
+	return NULL;
+}
+
+/* ---- what is wrong, and exactly what is said ---- */
+
+#define A "services:\n  a:\n    exec: [/bin/a]\n"
+
+static const struct {
+	const char *text;
+	const char *told;
+} wrong[] = {
+	/* YAML itself. */
+	{"", "t.yaml:1:1: error: the file is empty\n"},
+	{"keelson: 1\nname: [a\nb: 2\n",
+	 "t.yaml:3:2: error: did not find expected ',' or ']' (while parsing a flow sequence that "
+	 "began in line 2)\n    b: 2\n     ^\n"},
+	{"keelson: 1\n\tname: t\n",
+	 "t.yaml:2:1: error: found a tab character that violates indentation (while scanning a plain "
+	 "scalar that began in line 1)\n    \tname: t\n    ^\n"},
+	{HEAD "version: \"a\nb\n",
+	 "t.yaml:5:1: error: found unexpected end of stream (while scanning a quoted scalar that "
+	 "began in line 3)\n"},
+	{HEAD "---\nname: u\n",
+	 "t.yaml:3:1: error: a second document: a spec is one document\n    ---\n    ^\n"},
+	{HEAD "version: &v 1\n",
+	 "t.yaml:3:10: error: anchors are not allowed: a spec says each thing where it belongs\n"
+	 "    version: &v 1\n             ^\n"},
+	{HEAD "version: *v\n",
+	 "t.yaml:3:10: error: aliases are not allowed: a spec says each thing where it belongs\n"
+	 "    version: *v\n             ^\n"},
+	{HEAD "version: !!str 1\n", "t.yaml:3:10: error: tags are not allowed\n"
+				    "    version: !!str 1\n             ^\n"},
+	{HEAD "name: u\n", "t.yaml:3:1: error: duplicate key 'name', first in line 2\n"
+			   "    name: u\n    ^\n"},
+	{HEAD "version: \"a\\0b\"\n",
+	 "t.yaml:3:10: error: a text must not hold a NUL character\n    version: \"a\\0b\"\n"
+	 "             ^\n"},
+	{"- a\n", "t.yaml:1:1: error: a spec must be a map, not a list\n    - a\n    ^\n"},
+	/* Keys and types. */
+	{"name: t\n", "t.yaml:1:1: error: a spec without 'keelson'\n    name: t\n    ^\n"},
+	{"keelson: 2\nname: t\n", "t.yaml:1:10: error: 'keelson' must be 1, not '2'\n"
+				  "    keelson: 2\n             ^\n"},
+	{HEAD "hostnmae: x\n", "t.yaml:3:1: error: unknown key 'hostnmae' in a spec\n"
+			       "    hostnmae: x\n    ^\n    did you mean 'hostname'?\n"},
+	{HEAD "zzz: x\n", "t.yaml:3:1: error: unknown key 'zzz' in a spec\n    zzz: x\n    ^\n"},
+	{HEAD A "    polcy: x\n", "t.yaml:6:5: error: unknown key 'polcy' in a service\n"
+				  "        polcy: x\n        ^\n    did you mean 'policy'?\n"},
+	{HEAD "services: [a]\n", "t.yaml:3:11: error: 'services' must be a map, not a list\n"
+				 "    services: [a]\n              ^\n"},
+	{HEAD "services:\n  a: {exec: /bin/a}\n",
+	 "t.yaml:4:13: error: 'exec' must be a list, not '/bin/a'\n      a: {exec: /bin/a}\n"
+	 "                ^\n"},
+	{HEAD "services:\n  a: {}\n",
+	 "t.yaml:4:3: error: a service without 'exec'\n      a: {}\n      ^\n"},
+	{HEAD "services:\n  a: {exec: []}\n",
+	 "t.yaml:4:13: error: 'exec' is empty\n      a: {exec: []}\n                ^\n"},
+	{HEAD "services:\n  a: {exec: [bin/a]}\n",
+	 "t.yaml:4:14: error: the program must be an absolute path, not 'bin/a'\n"
+	 "      a: {exec: [bin/a]}\n                 ^\n"},
+	{HEAD "services:\n  A: {exec: [/bin/a]}\n",
+	 "t.yaml:4:3: error: a key of 'services' must be a name of lower-case letters, digits, "
+	 "'.', '_' and '-', not 'A'\n      A: {exec: [/bin/a]}\n      ^\n"},
+	{HEAD A "    critical: yes\n", "t.yaml:6:15: error: 'critical' must be true or false, not "
+				       "'yes'\n        critical: yes\n                  ^\n"},
+	{HEAD A "    start-timeout: 30\n",
+	 "t.yaml:6:20: error: 'start-timeout' must be a duration such as 100ms, 30s or 5min, not "
+	 "'30'\n        start-timeout: 30\n                       ^\n"},
+	{HEAD A "    stop-timeout: 0\n",
+	 "t.yaml:6:19: error: 'stop-timeout' must not be 0: every wait has an end\n"
+	 "        stop-timeout: 0\n                      ^\n"},
+	{HEAD A "    nice: 20\n", "t.yaml:6:11: error: 'nice' must be a number from -20 to 19, not "
+				  "'20'\n        nice: 20\n              ^\n"},
+	{HEAD A "    umask: 9\n", "t.yaml:6:12: error: 'umask' must be an octal mode such as 0644, "
+				  "not '9'\n        umask: 9\n               ^\n"},
+	{HEAD A "    stop-signal: TREM\n",
+	 "t.yaml:6:18: error: 'stop-signal' must be a signal such as TERM, not 'TREM'\n"
+	 "        stop-signal: TREM\n                     ^\n    did you mean 'TERM'?\n"},
+	{HEAD A "    limits: {nofiles: 3}\n",
+	 "t.yaml:6:14: error: a key of 'limits' must be a resource such as nofile, not 'nofiles'\n"
+	 "        limits: {nofiles: 3}\n                 ^\n    did you mean 'nofile'?\n"},
+	{HEAD A "    limits: {nofile: [5, 3]}\n",
+	 "t.yaml:6:22: error: the soft limit is above the hard one\n"
+	 "        limits: {nofile: [5, 3]}\n                         ^\n"},
+	{HEAD A "    cgroup: ../x\n",
+	 "t.yaml:6:13: error: 'cgroup' must be a cgroup below the root, such as "
+	 "runtime/containerd, not '../x'\n        cgroup: ../x\n                ^\n"},
+	{HEAD A "    directory: null\n",
+	 "t.yaml:6:5: error: null removes what was inherited, but there is no inherited "
+	 "'directory'\n        directory: null\n        ^\n"},
+	{HEAD A "    output: null\n",
+	 "t.yaml:6:5: error: null removes what was inherited, but there is no inherited 'output'\n"
+	 "        output: null\n        ^\n    did you mean 'output: none'?\n"},
+	/* Readiness. */
+	{HEAD A "    ready: htttp\n", "t.yaml:6:12: error: 'ready' must be exec or notify, or a "
+				      "list, or a map, not 'htttp'\n        ready: htttp\n"
+				      "               ^\n"},
+	{HEAD A "    ready: {http: 10.0.0.1:80/}\n",
+	 "t.yaml:6:19: error: 'http' must be 127.0.0.1:PORT/PATH, not '10.0.0.1:80/'\n"
+	 "        ready: {http: 10.0.0.1:80/}\n                      ^\n"},
+	{HEAD A "    ready: [exec, notify]\n",
+	 "t.yaml:6:12: error: 'exec' beside other conditions says nothing: they hold only later\n"
+	 "        ready: [exec, notify]\n               ^\n"},
+	{HEAD A "    kind: oneshot\n    ready: notify\n",
+	 "t.yaml:7:12: error: a oneshot is done when it has ended: it has no 'ready'\n"
+	 "        ready: notify\n               ^\n"},
+	{HEAD A "    kind: oneshot\n    restart: always\n",
+	 "t.yaml:7:14: error: a oneshot that is always restarted is never done: say on-failure\n"
+	 "        restart: always\n                 ^\n"},
+	/* Names across parts. */
+	{HEAD A "    requires: [b]\n  bb: {exec: [/b]}\n",
+	 "t.yaml:6:16: error: 'a' requires unknown service 'b'\n        requires: [b]\n"
+	 "                   ^\n    did you mean 'bb'?\n"},
+	{HEAD A "    policy: strict\npolicies: {stirct: {}}\n",
+	 "t.yaml:6:13: error: unknown policy 'strict'\n        policy: strict\n"
+	 "                ^\n    did you mean 'stirct'?\n"},
+	{HEAD A "    requires: a\n", "t.yaml:6:15: error: dependency cycle: a -> a\n"
+				     "        requires: a\n                  ^\n"
+				     "    a requires a (t.yaml:6:15)\n"},
+	{HEAD A "    requires: b\n  b: {exec: [/b], wants: c}\n  c:\n    exec: [/c]\n    after: [a]\n",
+	 "t.yaml:6:15: error: dependency cycle: a -> b -> c -> a\n        requires: b\n"
+	 "                  ^\n    a requires b (t.yaml:6:15), b wants c (t.yaml:7:26), "
+	 "c after a (t.yaml:10:13)\n"},
+	{HEAD A "slots: {healthy: {services: [b]}}\n",
+	 "t.yaml:6:30: error: the health condition names unknown service 'b'\n"
+	 "    slots: {healthy: {services: [b]}}\n                                 ^\n"},
+	{HEAD A "    kind: oneshot\nslots: {healthy: {services: a}}\n",
+	 "t.yaml:7:29: error: the health condition names 'a', a oneshot, which is never up\n"
+	 "    slots: {healthy: {services: a}}\n                                ^\n"},
+	{HEAD A "    manual: true\nslots: {healthy: {services: a}}\n",
+	 "t.yaml:7:29: error: the health condition names 'a', which is not started at boot\n"
+	 "    slots: {healthy: {services: a}}\n                                ^\n"},
+	{HEAD "slots: {healthy: {for: 10min}}\n",
+	 "t.yaml:3:18: error: no slot can be healthy 'for' longer than 'deadline'\n"
+	 "    slots: {healthy: {for: 10min}}\n                     ^\n"},
+	{HEAD A "  b: {exec: [/b], cgroup: a/b}\n",
+	 "t.yaml:6:27: error: the cgroup of 'b' lies inside that of 'a', which has processes\n"
+	 "      b: {exec: [/b], cgroup: a/b}\n                              ^\n"},
+	{HEAD A "  b: {exec: [/b], cgroup: a}\n",
+	 "t.yaml:6:27: error: 'a' and 'b' share the cgroup 'a'\n"
+	 "      b: {exec: [/b], cgroup: a}\n                              ^\n"},
+	{HEAD A "    cgroup: kubepods/x\n",
+	 "t.yaml:6:13: error: 'kubepods/x' is the cgroup of the pods\n"
+	 "        cgroup: kubepods/x\n                ^\n"},
+	/* Policies. */
+	{HEAD "policies: {p: {capabilities: {drop: [sys_modul]}}}\n",
+	 "t.yaml:3:38: error: unknown capability 'sys_modul'\n"
+	 "    policies: {p: {capabilities: {drop: [sys_modul]}}}\n"
+	 "                                         ^\n    did you mean 'sys_module'?\n"},
+	{HEAD "policies: {p: {seccomp: {deny: [rebot]}}}\n",
+	 "t.yaml:3:33: error: unknown system call 'rebot'\n"
+	 "    policies: {p: {seccomp: {deny: [rebot]}}}\n"
+	 "                                    ^\n    did you mean 'reboot'?\n"},
+	{HEAD "policies: {p: {seccomp: {deny: [execve]}}}\n",
+	 "t.yaml:3:33: error: 'execve' must not be denied: starting a service takes it\n"
+	 "    policies: {p: {seccomp: {deny: [execve]}}}\n"
+	 "                                    ^\n"},
+	{HEAD "policies: {p: {seccomp: {deny: [capset]}}}\n",
+	 "t.yaml:3:33: error: 'capset' must not be denied: starting a service takes it\n"
+	 "    policies: {p: {seccomp: {deny: [capset]}}}\n"
+	 "                                    ^\n"
+	 "    with 'no-new-privs: true' the filter comes after that step\n"},
+	{HEAD "policies: {p: {capabilities: {drop: [], keep: []}}}\n",
+	 "t.yaml:3:30: error: 'drop' and 'keep' together: one list says what the other would\n"
+	 "    policies: {p: {capabilities: {drop: [], keep: []}}}\n"
+	 "                                 ^\n"},
+	/* Mounts, files, paths, sysctls. */
+	{HEAD "mounts: {/tmp: {type: tmpfs, options: [nosudi]}}\n",
+	 "t.yaml:3:40: error: tmpfs has no option 'nosudi'\n"
+	 "    mounts: {/tmp: {type: tmpfs, options: [nosudi]}}\n"
+	 "                                           ^\n    did you mean 'nosuid'?\n"},
+	{HEAD "mounts: {/v: {source: /dev/vda, type: ext4, options: [noauto]}}\n",
+	 "t.yaml:3:55: error: 'noauto' is for mount(8) and fstab(5); it means nothing to a node\n"
+	 "    mounts: {/v: {source: /dev/vda, type: ext4, options: [noauto]}}\n"
+	 "                                                          ^\n"},
+	{HEAD "mounts: {/v: {type: tmpfs, options: shared}}\n",
+	 "t.yaml:3:37: error: 'shared' is no option: it is the mount's 'propagation'\n"
+	 "    mounts: {/v: {type: tmpfs, options: shared}}\n"
+	 "                                        ^\n"},
+	{HEAD "mounts: {/v/: {type: tmpfs}}\n",
+	 "t.yaml:3:10: error: a key of 'mounts' must be an absolute path without '..', '.' or a "
+	 "trailing '/', not '/v/'\n    mounts: {/v/: {type: tmpfs}}\n             ^\n"},
+	{HEAD "mounts: {/v: {}}\n", "t.yaml:3:10: error: a mount without 'type' or 'overlay'\n"
+				    "    mounts: {/v: {}}\n             ^\n"},
+	{HEAD "mounts: {/v: {type: tmpfs, grow: true}}\n",
+	 "t.yaml:3:34: error: 'grow' needs a 'source' that is a device or a partition\n"
+	 "    mounts: {/v: {type: tmpfs, grow: true}}\n                                     ^\n"},
+	{HEAD "mounts: {/v: {type: bind}}\n",
+	 "t.yaml:3:10: error: a bind mount needs a 'source' that is an absolute path\n"
+	 "    mounts: {/v: {type: bind}}\n             ^\n"},
+	{HEAD "files: [{to: /a, from: /no/such/file}]\n",
+	 "t.yaml:3:24: error: /no/such/file: No such file or directory\n"
+	 "    files: [{to: /a, from: /no/such/file}]\n                           ^\n"},
+	{HEAD "files: [{to: /a}]\n",
+	 "t.yaml:3:9: error: a file has none of 'from', 'content', 'tree', 'link', 'directory': it "
+	 "needs one\n    files: [{to: /a}]\n            ^\n"},
+	{HEAD "files: [{to: /a, content: x}, {to: /a, link: y}]\n",
+	 "t.yaml:3:36: error: the file '/a' is given twice, first in line 3\n"
+	 "    files: [{to: /a, content: x}, {to: /a, link: y}]\n"
+	 "                                       ^\n"},
+	{HEAD "paths: [{directory: true}]\n",
+	 "t.yaml:3:9: error: a path without 'path'\n    paths: [{directory: true}]\n"
+	 "            ^\n"},
+	{HEAD "sysctl: {panic: 1}\n",
+	 "t.yaml:3:10: error: a key of 'sysctl' must be a sysctl such as net.ipv4.ip_forward, not "
+	 "'panic'\n    sysctl: {panic: 1}\n             ^\n"},
+	{HEAD "image: {format: squashfs, compression: lz4}\n",
+	 "t.yaml:3:40: error: squashfs cannot be compressed with lz4\n"
+	 "    image: {format: squashfs, compression: lz4}\n"
+	 "                                           ^\n    squashfs takes zstd or none\n"},
+	{HEAD "extends: no-such\n",
+	 "t.yaml:3:10: error: there is no profile 'no-such'\n    extends: no-such\n             ^\n"
+	 "    looked for no-such.yaml beside this file and where keelson is installed\n"},
+};
+
+static void each_mistake_is_told_where_it_is_and_what_was_meant(void **state)
+{
+	struct trial trial;
+	unsigned different = 0;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		int error = trial_parse(&trial, wrong[i].text);
+		if (error != -EINVAL || strcmp(trial.told, wrong[i].told) != 0) {
+			print_error("of\n%s\nit was said\n%s\nnot\n%s\n", wrong[i].text, trial.told,
+				    wrong[i].told);
+			different++;
+		}
+		trial_end(&trial);
+	}
+	assert_int_equal(different, 0);
+}
+
+static void all_errors_are_told_at_once_in_the_order_of_the_file(void **state)
+{
+	struct trial trial;
+
+	(void)state;
+	assert_int_equal(trial_parse(&trial, "keelson: 1\nname: T\nslots: {tries: 99}\n"
+					     "services:\n  a: {exec: [a], requires: [b], kil: main}\n"),
+			 -EINVAL);
+	const char *expected[] = {"t.yaml:2:7: ", "t.yaml:3:16: ", "t.yaml:5:14: ",
+				  "t.yaml:5:29: ", "t.yaml:5:33: "};
+	const char *at = trial.told;
+	for (size_t i = 0; i < 5; i++) {
+		at = strstr(at, expected[i]);
+		assert_non_null(at);
+	}
+	assert_int_equal(trial.diagnostics.errors, 5);
+	trial_end(&trial);
+}
+
+/* ---- what is right ---- */
+
+static void defaults_are_those_of_the_documentation(void **state)
+{
+	struct trial trial;
+
+	(void)state;
+	trial_compile(&trial, HEAD A "    output: none\n");
+	const struct plan_service *a = service_of(&trial, "a");
+	assert_int_equal(a->kind, PLAN_SERVICE_DAEMON);
+	assert_int_equal(a->restart, PLAN_RESTART_ALWAYS);
+	assert_int_equal(a->kill, PLAN_KILL_CGROUP);
+	assert_int_equal(a->burst, 0);
+	assert_int_equal(a->backoff_min_ns, SECOND / 10);
+	assert_int_equal(a->backoff_max_ns, 10 * SECOND);
+	assert_int_equal(a->stable_ns, 10 * SECOND);
+	assert_int_equal(a->start_timeout_ns, 30 * SECOND);
+	assert_int_equal(a->stop_timeout_ns, 10 * SECOND);
+	assert_int_equal(a->stop_signal, 15);
+	assert_int_equal(a->umask, 022);
+	assert_int_equal(a->policy, PLAN_NONE);
+	assert_string_equal(plan_string(&trial.plan, a->cgroup), "a");
+	assert_string_equal(plan_string(&trial.plan, a->directory), "/");
+	assert_int_equal(a->environment.count, 1);
+	assert_string_equal(plan_list_string(&trial.plan, a->environment, 0),
+			    "PATH=/usr/sbin:/usr/bin:/sbin:/bin");
+	assert_int_equal(a->probes.count, 1);
+	assert_int_equal(plan_probe(&trial.plan, a->probes.first)->kind, PLAN_PROBE_EXEC);
+	/* Nothing logs, so there is no logger. */
+	assert_int_equal(plan_count(&trial.plan, PLAN_SERVICES), 1);
+	assert_int_equal(trial.plan.system->logger, PLAN_NONE);
+	assert_string_equal(plan_string(&trial.plan, trial.plan.system->hostname), "t");
+	assert_int_equal(trial.plan.system->healthy_deadline_ns, 300 * SECOND);
+	trial_end(&trial);
+}
+
+static void a_service_that_logs_brings_the_logger(void **state)
+{
+	struct trial trial;
+
+	(void)state;
+	trial_compile(&trial, HEAD A "    log: {max: 1MiB, keep: 2}\n"
+				     "policies: {logger: {no-new-privs: true}}\n");
+	const struct plan_service *a = service_of(&trial, "a");
+	const struct plan_service *logger = plan_service(&trial.plan, trial.plan.system->logger);
+	assert_int_equal(a->output, PLAN_OUTPUT_LOG);
+	assert_string_equal(plan_string(&trial.plan, a->output_path), "/var/log/keelson/a.log");
+	assert_int_equal(a->log_max_bytes, 1 << 20);
+	assert_int_equal(a->log_keep, 2);
+	assert_string_equal(plan_string(&trial.plan, logger->name), "logger");
+	assert_string_equal(plan_list_string(&trial.plan, logger->argv, 0),
+			    "/usr/lib/keelson/keelson-log");
+	assert_int_equal(logger->flags, PLAN_SERVICE_LOGGER);
+	assert_int_equal(logger->output, PLAN_OUTPUT_KMSG);
+	assert_int_equal(logger->policy, 0);
+	/* First in the plan: what others write early has somewhere to go. */
+	assert_int_equal(trial.plan.system->logger, 0);
+	/* Its directory is made before it starts. */
+	assert_int_equal(plan_count(&trial.plan, PLAN_PATHS), 1);
+	assert_string_equal(plan_string(&trial.plan, plan_path(&trial.plan, 0)->path),
+			    "/var/log/keelson");
+	trial_end(&trial);
+}
+
+static void services_are_laid_out_in_topological_order(void **state)
+{
+	struct trial trial;
+
+	(void)state;
+	/* plan_verify() itself refuses every other order. */
+	trial_compile(&trial, HEAD "services:\n"
+				   "  d: {exec: [/d], output: none, requires: [c, b], after: [a]}\n"
+				   "  c: {exec: [/c], output: none, wants: [a]}\n"
+				   "  b: {exec: [/b], output: none, after: c}\n"
+				   "  a: {exec: [/a], output: none, kind: oneshot}\n"
+				   "slots: {healthy: {services: [d, c], for: 1s}}\n");
+	const char *order[] = {"a", "c", "b", "d"};
+	for (uint32_t i = 0; i < 4; i++)
+		assert_string_equal(plan_string(&trial.plan, plan_service(&trial.plan, i)->name),
+				    order[i]);
+	assert_int_equal(service_of(&trial, "d")->needs.count, 3);
+	assert_int_equal(service_of(&trial, "a")->restart, PLAN_RESTART_NEVER);
+	assert_int_equal(service_of(&trial, "a")->probes.count, 0);
+	struct plan_list healthy = trial.plan.system->healthy;
+	assert_int_equal(healthy.count, 2);
+	assert_int_equal(*plan_ref(&trial.plan, healthy.first), 3);
+	assert_int_equal(*plan_ref(&trial.plan, healthy.first + 1), 1);
+	trial_end(&trial);
+}
+
+static void every_field_of_a_service_arrives(void **state)
+{
+	struct trial trial;
+
+	(void)state;
+	trial_compile(&trial,
+		      HEAD "services:\n"
+			   "  a:\n"
+			   "    exec: [/bin/a, --x, \"\"]\n"
+			   "    ready: [notify, {socket: /run/a.sock}, {http: 127.0.0.1:80, every: 1s}]\n"
+			   "    restart: on-failure\n"
+			   "    backoff: {min: 1s, max: 1min30s, stable: 2m, burst: 5}\n"
+			   "    stop-signal: SIGINT\n"
+			   "    kill: main\n"
+			   "    critical: true\n"
+			   "    delegate: true\n"
+			   "    output: {tty: /dev/ttyS0}\n"
+			   "    user: 1000\n"
+			   "    group: 100\n"
+			   "    groups: [4, 20]\n"
+			   "    environment: {A: b, PATH: /x}\n"
+			   "    directory: /srv\n"
+			   "    cgroup: runtime/a\n"
+			   "    cgroup-settings: {memory.max: 96MiB, pids.max: max}\n"
+			   "    limits: {nofile: [1Ki, 1048576], core: unlimited}\n"
+			   "    oom-score-adj: -999\n"
+			   "    nice: -5\n"
+			   "    umask: 0077\n");
+	const struct plan *plan = &trial.plan;
+	const struct plan_service *a = service_of(&trial, "a");
+	assert_int_equal(a->argv.count, 3);
+	assert_string_equal(plan_list_string(plan, a->argv, 2), "");
+	assert_int_equal(a->probes.count, 3);
+	const struct plan_probe *probe = plan_probe(plan, a->probes.first);
+	assert_int_equal(probe[0].kind, PLAN_PROBE_NOTIFY);
+	assert_int_equal(probe[1].kind, PLAN_PROBE_SOCKET);
+	assert_string_equal(plan_string(plan, probe[1].target), "/run/a.sock");
+	assert_int_equal(probe[1].interval_ns, SECOND / 10);
+	assert_int_equal(probe[2].kind, PLAN_PROBE_HTTP);
+	assert_int_equal(probe[2].port, 80);
+	assert_string_equal(plan_string(plan, probe[2].target), "/");
+	assert_int_equal(probe[2].interval_ns, SECOND);
+	assert_int_equal(a->restart, PLAN_RESTART_FAILURE);
+	assert_int_equal(a->backoff_min_ns, SECOND);
+	assert_int_equal(a->backoff_max_ns, 90 * SECOND);
+	assert_int_equal(a->stable_ns, 120 * SECOND);
+	assert_int_equal(a->burst, 5);
+	assert_int_equal(a->stop_signal, 2);
+	assert_int_equal(a->kill, PLAN_KILL_MAIN);
+	assert_int_equal(a->flags, PLAN_SERVICE_CRITICAL | PLAN_SERVICE_DELEGATE);
+	assert_int_equal(a->output, PLAN_OUTPUT_TTY);
+	assert_string_equal(plan_string(plan, a->output_path), "/dev/ttyS0");
+	assert_int_equal(a->uid, 1000);
+	assert_int_equal(a->gid, 100);
+	assert_int_equal(a->groups.count, 2);
+	assert_int_equal(*plan_ref(plan, a->groups.first + 1), 20);
+	assert_int_equal(a->environment.count, 2);
+	assert_string_equal(plan_list_string(plan, a->environment, 1), "PATH=/x");
+	assert_string_equal(plan_string(plan, a->directory), "/srv");
+	assert_string_equal(plan_string(plan, a->cgroup), "runtime/a");
+	assert_int_equal(a->cgroup_settings.count, 2);
+	const struct plan_setting *setting = plan_setting(plan, a->cgroup_settings.first);
+	assert_string_equal(plan_string(plan, setting[0].value), "100663296");
+	assert_string_equal(plan_string(plan, setting[1].value), "max");
+	assert_int_equal(a->limits.count, 2);
+	const struct plan_limit *limit = plan_limit(plan, a->limits.first);
+	assert_int_equal(limit[0].resource, 7); /* RLIMIT_NOFILE */
+	assert_int_equal(limit[0].soft, 1024);
+	assert_int_equal(limit[0].hard, 1048576);
+	assert_true(limit[1].soft == UINT64_MAX && limit[1].hard == UINT64_MAX);
+	assert_int_equal(a->oom_score_adj, -999);
+	assert_int_equal(a->nice, -5);
+	assert_int_equal(a->umask, 077);
+	trial_end(&trial);
+}
+
+static void mounts_come_in_an_order_that_can_be_mounted(void **state)
+{
+	struct trial trial;
+
+	(void)state;
+	trial_compile(&trial,
+		      HEAD "mounts:\n"
+			   "  /var/lib/x: {source: /data/x, type: bind, recursive: true}\n"
+			   "  /etc: {overlay: {upper: tmpfs}}\n"
+			   "  /usr: {overlay: {lower: [/data/ext, /usr], upper: /data/up}}\n"
+			   "  /data: {source: /dev/vdb, type: ext4, options: ro}\n"
+			   "  /var: {source: \"partition:state\", type: ext4, make: if-empty, "
+			   "options: \"nosuid,nodev,noatime,sync,data=journal\", propagation: rshared}\n"
+			   "  /run: {type: tmpfs, options: [mode=0755, size=20%]}\n");
+	const struct plan *plan = &trial.plan;
+	const char *order[] = {"/data", "/usr", "/var", "/var/lib/x", "/run", "/etc"};
+	uint32_t at[6];
+	for (uint32_t i = 0; i < 6; i++)
+		for (uint32_t j = 0; j < 6; j++)
+			if (strcmp(plan_string(plan, plan_mount(plan, j)->target), order[i]) == 0)
+				at[i] = j;
+	assert_true(at[0] < at[1] && at[0] < at[3] && at[2] < at[3] && at[4] < at[5]);
+
+	const struct plan_mount *var = plan_mount(plan, at[2]);
+	assert_int_equal(var->source_kind, PLAN_SOURCE_PARTITION);
+	assert_string_equal(plan_string(plan, var->source), "state");
+	assert_int_equal(var->attributes, 2 | 4 | 0x10);
+	assert_int_equal(var->mount_flags, MS_NOSUID | MS_NODEV | MS_NOATIME | MS_SYNCHRONOUS);
+	assert_int_equal(var->propagation, MS_SHARED | MS_REC);
+	assert_int_equal(var->flags, PLAN_MOUNT_MAKE);
+	/* The file system's own flag has a name for fsconfig(2), and none in mount(2)'s data. */
+	assert_int_equal(var->options.count, 4);
+	assert_string_equal(plan_list_string(plan, var->options, 0), "sync");
+	assert_string_equal(plan_list_string(plan, var->options, 2), "data");
+	assert_string_equal(plan_list_string(plan, var->options, 3), "journal");
+	assert_string_equal(plan_string(plan, var->data), "data=journal");
+
+	const struct plan_mount *etc = plan_mount(plan, at[5]);
+	assert_int_equal(etc->source_kind, PLAN_SOURCE_OVERLAY);
+	assert_string_equal(plan_list_string(plan, etc->lowers, 0), "/etc");
+	assert_string_equal(plan_string(plan, etc->upper), "/run/keelson/overlay/etc/upper");
+	assert_string_equal(plan_string(plan, etc->work), "/run/keelson/overlay/etc/upper.work");
+	assert_int_equal(plan_mount(plan, at[0])->attributes, 1);
+	assert_int_equal(plan_mount(plan, at[3])->flags, PLAN_MOUNT_RECURSIVE);
+	trial_end(&trial);
+}
+
+static void sysctls_become_paths(void **state)
+{
+	struct trial trial;
+
+	(void)state;
+	trial_compile(&trial, HEAD "sysctl:\n  net.ipv4.ip_forward: 1\n"
+				   "  net/ipv4/conf/eth0.1/forwarding: {value: 0, optional: true}\n"
+				   "  net.ipv4.conf.eth0/1.forwarding: 1\n");
+	const struct plan_setting *setting =
+		plan_setting(&trial.plan, trial.plan.system->sysctls.first);
+	assert_string_equal(plan_string(&trial.plan, setting[0].path),
+			    "/proc/sys/net/ipv4/ip_forward");
+	assert_string_equal(plan_string(&trial.plan, setting[1].path),
+			    "/proc/sys/net/ipv4/conf/eth0.1/forwarding");
+	assert_int_equal(setting[1].flags, PLAN_SETTING_OPTIONAL);
+	assert_string_equal(plan_string(&trial.plan, setting[2].path),
+			    "/proc/sys/net/ipv4/conf/eth0.1/forwarding");
+	trial_end(&trial);
+}
+
+static void the_same_spec_gives_the_same_bytes(void **state)
+{
+	const char *text = HEAD A "    policy: p\npolicies: {p: {seccomp: {deny: [reboot]}}}\n";
+	struct trial a, b;
+
+	(void)state;
+	trial_compile(&a, text);
+	trial_compile(&b, text);
+	assert_int_equal(a.plan.header->size_bytes, b.plan.header->size_bytes);
+	assert_memory_equal(a.bytes, b.bytes, a.plan.header->size_bytes);
+	trial_end(&a);
+	trial_end(&b);
+}
+
+static void a_boot_plan_holds_modules_and_keys(void **state)
+{
+	const char *modules[] = {"/keelson/virtio.ko", "/keelson/virtio_blk.ko"};
+	const char *parameters[] = {"", "queues=1"};
+	const char *keys[] = {"/keelson/key.der"};
+	struct trial trial;
+	size_t size;
+
+	(void)state;
+	assert_int_equal(trial_parse(&trial, HEAD A "rescue: console\n"), 0);
+	assert_int_equal(compile_boot_plan(&trial.spec, modules, parameters, 2, keys, 1, NULL,
+					   &trial.diagnostics, &trial.bytes, &size),
+			 0);
+	assert_int_equal(plan_verify(trial.bytes, size, PLAN_KIND_BOOT, &trial.plan, NULL), 0);
+	plan_walk(&trial.plan);
+	assert_int_equal(plan_count(&trial.plan, PLAN_MODULES), 2);
+	assert_string_equal(plan_string(&trial.plan, plan_module(&trial.plan, 1)->parameters),
+			    "queues=1");
+	assert_int_equal(trial.plan.system->flags, PLAN_SYSTEM_RESCUE);
+	assert_string_equal(plan_list_string(&trial.plan, trial.plan.system->keys, 0), keys[0]);
+	trial_end(&trial);
+}
+
+/* ---- policies ---- */
+
+static void capabilities_become_masks(void **state)
+{
+	struct trial trial;
+
+	(void)state;
+	trial_compile(&trial, HEAD
+		      "policies:\n"
+		      "  drops: {capabilities: {drop: [sys_module, CAP_SYS_BOOT]}}\n"
+		      "  keeps: {capabilities: {keep: [chown, net_admin], ambient: [net_admin]}}\n"
+		      "  none: {capabilities: {keep: []}}\n"
+		      "  bits: {no-new-privs: true, securebits: [noroot, noroot-locked]}\n");
+	const struct plan_policy *policy = plan_policy(&trial.plan, 0);
+	assert_int_equal(policy[0].flags, PLAN_POLICY_CAPS);
+	assert_true(policy[0].cap_bounding == (0x1ffffffffffull & ~(1ull << 16 | 1ull << 22)));
+	assert_true(policy[0].cap_permitted == policy[0].cap_bounding);
+	assert_int_equal(policy[0].cap_inheritable, 0);
+	assert_int_equal(policy[1].cap_bounding, 1 | 1 << 12);
+	assert_int_equal(policy[1].cap_ambient, 1 << 12);
+	assert_int_equal(policy[1].cap_inheritable, 1 << 12);
+	assert_int_equal(policy[2].flags, PLAN_POLICY_CAPS);
+	assert_int_equal(policy[2].cap_bounding, 0);
+	assert_int_equal(policy[3].flags, PLAN_POLICY_NO_NEW_PRIVS);
+	assert_int_equal(policy[3].securebits, 3);
+	trial_end(&trial);
+}
+
+/*
+ * The kernel's classic BPF, as far as seccomp uses it (Documentation/networking/filter.rst): loads
+ * of words of struct seccomp_data, comparisons, returns.
+ */
+static uint32_t run_filter(const struct sock_filter *filter, size_t count,
+			   const struct seccomp_data *data)
+{
+	uint32_t a = 0, steps = 0;
+
+	for (size_t at = 0; at < count; at++) {
+		const struct sock_filter *step = &filter[at];
+		assert_true(++steps < 5000);
+		switch (step->code) {
+		case BPF_LD | BPF_W | BPF_ABS:
+			assert_true(step->k % 4 == 0 && step->k < sizeof(*data));
+			memcpy(&a, (const uint8_t *)data + step->k, sizeof(a));
+			break;
+		case BPF_JMP | BPF_JA: at += step->k; break;
+		case BPF_JMP | BPF_JEQ | BPF_K: at += a == step->k ? step->jt : step->jf; break;
+		case BPF_JMP | BPF_JGT | BPF_K: at += a > step->k ? step->jt : step->jf; break;
+		case BPF_JMP | BPF_JGE | BPF_K: at += a >= step->k ? step->jt : step->jf; break;
+		case BPF_JMP | BPF_JSET | BPF_K: at += a & step->k ? step->jt : step->jf; break;
+		case BPF_RET | BPF_K: return step->k;
+		default: fail_msg("instruction 0x%x", step->code);
+		}
+	}
+	fail_msg("the filter has no end");
+	return 0;
+}
+
+#define X32(number) (0x40000000 + (number))
+
+/* Numbers: arch/x86/entry/syscalls/syscall_64.tbl and syscall_32.tbl. */
+static const struct {
+	const char *what;
+	uint32_t architecture;
+	uint32_t number;
+	bool denied;
+} calls[] = {
+	{"reboot", AUDIT_ARCH_X86_64, 169, true},
+	{"reboot of i386", AUDIT_ARCH_I386, 88, true},
+	{"reboot of x32", AUDIT_ARCH_X86_64, X32(169), true},
+	{"kexec_load", AUDIT_ARCH_X86_64, 246, true},
+	{"kexec_load of i386", AUDIT_ARCH_I386, 283, true},
+	{"kexec_load of x32", AUDIT_ARCH_X86_64, X32(528), true},
+	{"init_module", AUDIT_ARCH_X86_64, 175, true},
+	{"init_module of i386", AUDIT_ARCH_I386, 128, true},
+	{"init_module of x32", AUDIT_ARCH_X86_64, X32(175), true},
+	{"read", AUDIT_ARCH_X86_64, 0, false},
+	{"execve", AUDIT_ARCH_X86_64, 59, false},
+	{"mount", AUDIT_ARCH_X86_64, 165, false},
+	{"read of i386", AUDIT_ARCH_I386, 3, false},
+	{"read of x32", AUDIT_ARCH_X86_64, X32(0), false},
+	/* The number that is reboot on one is getpgrp or statx on another: no mixing. */
+	{"number 88 on x86-64", AUDIT_ARCH_X86_64, 88, false},
+	{"number 169 on i386", AUDIT_ARCH_I386, 169, false},
+};
+
+static void a_denied_call_is_denied_to_every_kind_of_program(void **state)
+{
+	struct trial trial;
+
+	(void)state;
+#ifndef __x86_64__
+	skip();
+#endif
+	trial_compile(&trial, HEAD
+		      "policies: {p: {seccomp: {deny: [reboot, kexec_load, init_module, swapon, "
+		      "acct, iopl, ioperm, uselib, ustat, sysfs, _sysctl]}}}\n");
+	const struct plan_policy *policy = plan_policy(&trial.plan, 0);
+	const struct sock_filter *filter = plan_bytes(&trial.plan, policy->seccomp);
+	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
+		struct seccomp_data data = {.nr = (int)calls[i].number,
+					    .arch = calls[i].architecture};
+		uint32_t answer = run_filter(filter, policy->seccomp.size_bytes / 8, &data);
+		uint32_t right = calls[i].denied ? SECCOMP_RET_ERRNO | EPERM : SECCOMP_RET_ALLOW;
+		if (answer != right)
+			print_error("%s: 0x%x\n", calls[i].what, answer);
+		assert_int_equal(answer, right);
+	}
+	trial_end(&trial);
+}
+
+static void an_allow_list_answers_eperm_to_the_rest(void **state)
+{
+	struct trial trial;
+
+	(void)state;
+#ifndef __x86_64__
+	skip();
+#endif
+	trial_compile(&trial, HEAD "policies: {p: {no-new-privs: true, seccomp: {allow: "
+				   "[read, write, execve, exit_group]}}}\n");
+	const struct plan_policy *policy = plan_policy(&trial.plan, 0);
+	const struct sock_filter *filter = plan_bytes(&trial.plan, policy->seccomp);
+	struct seccomp_data data = {.nr = 1, .arch = AUDIT_ARCH_X86_64};
+	uint32_t count = policy->seccomp.size_bytes / 8;
+	assert_int_equal(run_filter(filter, count, &data), SECCOMP_RET_ALLOW);
+	data.nr = 169;
+	assert_int_equal(run_filter(filter, count, &data), SECCOMP_RET_ERRNO | EPERM);
+	trial_end(&trial);
+}
+
+/* ---- extending ---- */
+
+struct directory {
+	char path[64];
+};
+
+static void put_file(const struct directory *directory, const char *name, const char *text)
+{
+	char path[256];
+
+	snprintf(path, sizeof(path), "%s/%s", directory->path, name);
+	FILE *file = fopen(path, "we");
+	assert_non_null(file);
+	fputs(text, file);
+	fclose(file);
+}
+
+static int load_from(struct trial *trial, const struct directory *directory, const char *name,
+		     const char *profiles)
+{
+	char path[256];
+
+	snprintf(path, sizeof(path), "%s/%s", directory->path, name);
+	*trial = (struct trial){0};
+	trial->diagnostics.pool = &trial->pool;
+	int error = spec_load(path, profiles, &trial->pool, &trial->spec, &trial->diagnostics);
+	trial_print(trial);
+	return error;
+}
+
+static int make_directory(void **state)
+{
+	struct directory *directory = calloc(1, sizeof(*directory));
+
+	snprintf(directory->path, sizeof(directory->path), "/tmp/keelson-spec.XXXXXX");
+	*state = directory;
+	return mkdtemp(directory->path) ? 0 : -1;
+}
+
+static int remove_directory(void **state)
+{
+	struct directory *directory = *state;
+	static const char *const names[] = {"base.yaml", "edge.yaml", "loop.yaml", "base.txt", ""};
+	char path[256];
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		snprintf(path, sizeof(path), "%s/%s", directory->path, names[i]);
+		remove(path);
+	}
+	free(directory);
+	return 0;
+}
+
+static const char base[] = HEAD
+	"packages: {install: [runc, containerd: [/usr/bin/containerd]], exclude: [/usr/share/doc/**]}\n"
+	"files:\n"
+	"  - {to: /etc/a, from: base.txt}\n"
+	"  - {to: /etc/b, content: old}\n"
+	"kernel: {package: linux, modules: [overlay]}\n"
+	"sysctl: {vm.swappiness: 1, kernel.panic: 10}\n"
+	"mounts: {/var: {source: \"partition:state\", type: ext4, grow: true}, /tmp: {type: tmpfs}}\n"
+	"services:\n"
+	"  a: {exec: [/bin/a], limits: {nofile: 10, core: 0}, environment: {A: a, B: b}}\n"
+	"  b: {exec: [/bin/b], ready: notify, requires: [a]}\n";
+
+static void an_extending_spec_changes_what_it_says_and_nothing_else(void **state)
+{
+	const struct directory *directory = *state;
+	struct trial trial;
+
+	put_file(directory, "base.yaml", base);
+	put_file(directory, "base.txt", "x");
+	put_file(directory, "edge.yaml",
+		 "keelson: 1\nname: edge\nextends: base\n"
+		 "packages: {install: [conntrack, runc: [/usr/sbin/runc]]}\n"
+		 "files: [{to: /etc/b, content: new}, {to: /etc/c, content: c}]\n"
+		 "kernel: {modules: [br_netfilter]}\n"
+		 "sysctl: {kernel.panic: null, vm.max_map_count: 9}\n"
+		 "mounts: {/var: {grow: false, options: nosuid}, /tmp: null}\n"
+		 "services:\n"
+		 "  a: {limits: {nofile: 20}, environment: {B: null, C: c}}\n"
+		 "  b: {requires: null, ready: {socket: /run/b}}\n"
+		 "  c: {exec: [/bin/c]}\n");
+	int error = load_from(&trial, directory, "edge.yaml", NULL);
+	if (error)
+		print_error("%s", trial.told);
+	assert_int_equal(error, 0);
+	const struct spec *spec = &trial.spec;
+	assert_string_equal(spec->name.text, "edge");
+	assert_int_equal(spec->packages.install_count, 3);
+	assert_string_equal(spec->packages.install[0].name.text, "containerd");
+	assert_string_equal(spec->packages.install[1].name.text, "conntrack");
+	assert_string_equal(spec->packages.install[2].files.list[0].text, "/usr/sbin/runc");
+	assert_int_equal(spec->packages.exclude.count, 1);
+	assert_int_equal(spec->file_count, 3);
+	assert_int_equal(spec->files[0].source.text[0], '/'); /* beside base.yaml, which says it */
+	assert_string_equal(spec->files[1].content.text, "new");
+	assert_string_equal(spec->files[2].to.text, "/etc/c");
+	assert_string_equal(spec->kernel.package.text, "linux");
+	assert_int_equal(spec->kernel.module_count, 2);
+	assert_int_equal(spec->sysctl_count, 2);
+	assert_string_equal(spec->sysctls[0].name.text, "vm.swappiness");
+	assert_string_equal(spec->sysctls[1].name.text, "vm.max_map_count");
+	assert_int_equal(spec->mount_count, 1);
+	assert_string_equal(spec->mounts[0].type.text, "ext4");
+	assert_int_equal(spec->mounts[0].flags, 0);
+	assert_int_equal(spec->mounts[0].options.count, 1);
+	const struct spec_service *a = &spec->services[0], *b = &spec->services[1];
+	assert_int_equal(a->limit_count, 2);
+	assert_int_equal(a->limits[0].soft, 20);
+	assert_string_equal(a->environment.list[0].text, "A=a");
+	assert_string_equal(a->environment.list[1].text, "C=c");
+	assert_int_equal(b->edge_count, 0);
+	assert_int_equal(b->probe_count, 1);
+	assert_int_equal(b->probes[0].kind, PLAN_PROBE_SOCKET);
+	assert_int_equal(spec->service_count, 4); /* and the logger */
+
+	struct bytes out = {0};
+	spec_print(spec, true, &out);
+	assert_non_null(strstr((const char *)out.data, "base.yaml:3"));
+	assert_null(strstr((const char *)out.data, "extends"));
+	bytes_free(&out);
+	trial_end(&trial);
+}
+
+static void an_error_in_what_is_extended_names_that_file(void **state)
+{
+	const struct directory *directory = *state;
+	struct trial trial;
+
+	put_file(directory, "base.yaml", HEAD "hostnam: x\n");
+	put_file(directory, "edge.yaml", "keelson: 1\nname: edge\nextends: ./base.yaml\nfoo: 1\n");
+	assert_int_equal(load_from(&trial, directory, "edge.yaml", NULL), -EINVAL);
+	const char *own = strstr(trial.told, "edge.yaml:4:1: error: unknown key 'foo'");
+	const char *other = strstr(trial.told, "base.yaml:3:1: error: unknown key 'hostnam'");
+	assert_true(own && other && own < other);
+	trial_end(&trial);
+}
+
+static void a_profile_is_found_in_the_directory_that_was_given(void **state)
+{
+	const struct directory *directory = *state;
+	struct trial trial;
+
+	put_file(directory, "base.yaml", HEAD "hostname: from-base\n");
+	trial = (struct trial){0};
+	trial.diagnostics.pool = &trial.pool;
+	const char *text = "keelson: 1\nname: e\nextends: base\n";
+	assert_int_equal(spec_parse("e.yaml", text, strlen(text), directory->path, &trial.pool,
+				    &trial.spec, &trial.diagnostics),
+			 0);
+	assert_string_equal(trial.spec.hostname.text, "from-base");
+	trial_end(&trial);
+}
+
+static void a_spec_that_extends_itself_is_refused(void **state)
+{
+	const struct directory *directory = *state;
+	struct trial trial;
+
+	put_file(directory, "loop.yaml", HEAD "extends: ./loop.yaml\n");
+	assert_int_equal(load_from(&trial, directory, "loop.yaml", NULL), -EINVAL);
+	assert_non_null(strstr(trial.told, "loop.yaml:3:10: error: './loop.yaml' extends itself"));
+	trial_end(&trial);
+	assert_int_equal(load_from(&trial, directory, "missing.yaml", NULL), -ENOENT);
+	assert_non_null(strstr(trial.told, "missing.yaml: No such file or directory"));
+	trial_end(&trial);
+}
+
+static void a_resolved_spec_reads_back_as_itself(void **state)
+{
+	struct trial first, second;
+	struct bytes once = {0}, again = {0};
+
+	(void)state;
+	assert_int_equal(trial_parse(&first, HEAD A
+				     "    environment: {X: \"a: b # c\", Y: \"\", Z: \"null\"}\n"
+				     "    directory: \"/a b\"\n"
+				     "files: [{to: /x, content: \"l1\\nl2\\t\\\"q\\\"\\\\\\n\"}]\n"
+				     "kernel: {modules: []}\nmounts: {}\n"),
+			 0);
+	spec_print(&first.spec, false, &once);
+	assert_int_equal(trial_parse(&second, (const char *)once.data), 0);
+	spec_print(&second.spec, false, &again);
+	assert_string_equal((const char *)once.data, (const char *)again.data);
+	assert_string_equal(second.spec.files[0].content.text, "l1\nl2\t\"q\"\\\n");
+	bytes_free(&once);
+	bytes_free(&again);
+	trial_end(&first);
+	trial_end(&second);
+}
+
+/* ---- small parts ---- */
+
+static void names_are_near_by_few_edits(void **state)
+{
+	static const char *const names[] = {"requires", "restart", "ready", "kill", "log"};
+
+	(void)state;
+	assert_string_equal(nearest_name("requries", names, 5), "requires");
+	assert_string_equal(nearest_name("Kill", names, 5), "kill");
+	assert_string_equal(nearest_name("raedy", names, 5), "ready");
+	assert_string_equal(nearest_name("lgo", names, 5), "log");
+	assert_null(nearest_name("exec", names, 5));
+	assert_null(nearest_name("xyz", names, 5));
+	assert_int_equal(nearest_distance("ab", "ba"), 1);
+	assert_int_equal(nearest_distance("", "abc"), 3);
+	assert_int_equal(nearest_distance("sys_admin", "sys-admin"), 0);
+	assert_int_equal(nearest_distance("kitten", "sitting"), 3);
+}
+
+static void texts_become_numbers_or_nothing(void **state)
+{
+	static const struct {
+		const char *text;
+		bool right;
+		uint64_t value;
+	} durations[] = {{"30s", true, 30 * SECOND},
+			 {"1h30min", true, 5400 * SECOND},
+			 {"100ms", true, SECOND / 10},
+			 {"0", true, 0},
+			 {"5m", true, 300 * SECOND},
+			 {"", false, 0},
+			 {"30", false, 0},
+			 {"-1s", false, 0},
+			 {"1.5s", false, 0},
+			 {"s", false, 0},
+			 {"1 s", false, 0},
+			 {"99999999999999999999s", false, 0},
+			 {"999999999999d", false, 0}},
+	  sizes[] = {{"64KiB", true, 65536}, {"4Mi", true, 4 << 20}, {"7", true, 7},
+		     {"1GiB", true, 1 << 30}, {"1MB", false, 0},     {"1KiB1B", false, 0},
+		     {"", false, 0},	      {"x", false, 0},	     {"17179869185GiB", false, 0}};
+	uint64_t value;
+	int64_t number;
+	uint32_t mode;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(durations) / sizeof(durations[0]); i++) {
+		assert_int_equal(value_duration(durations[i].text, &value), durations[i].right);
+		if (durations[i].right)
+			assert_true(value == durations[i].value);
+	}
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		assert_int_equal(value_size(sizes[i].text, &value), sizes[i].right);
+		if (sizes[i].right)
+			assert_true(value == sizes[i].value);
+	}
+	assert_true(value_integer("-20", &number) && number == -20);
+	assert_true(value_integer("0x10", &number) && number == 16);
+	assert_false(value_integer("017", &number));
+	assert_false(value_integer("1a", &number));
+	assert_false(value_integer("-", &number));
+	assert_true(value_mode("0755", &mode) && mode == 0755);
+	assert_false(value_mode("0o755", &mode));
+	assert_false(value_mode("888", &mode));
+	assert_true(value_signal("SIGRTMIN+3", &mode) && mode == 37);
+	assert_false(value_signal("65", &mode));
+}
+
+static void deep_and_broken_yaml_is_refused_not_followed(void **state)
+{
+	char text[4096] = "";
+	struct trial trial;
+
+	(void)state;
+	memset(text, '[', 2000);
+	assert_int_equal(trial_parse(&trial, text), -EINVAL);
+	assert_non_null(strstr(trial.told, "nested deeper than"));
+	trial_end(&trial);
+	assert_int_equal(trial_parse(&trial, "keelson: 1\nname: \xff\xfe\n"), -EINVAL);
+	assert_non_null(strstr(trial.told, "t.yaml:2:7: error: "));
+	trial_end(&trial);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(each_mistake_is_told_where_it_is_and_what_was_meant),
+		cmocka_unit_test(all_errors_are_told_at_once_in_the_order_of_the_file),
+		cmocka_unit_test(defaults_are_those_of_the_documentation),
+		cmocka_unit_test(a_service_that_logs_brings_the_logger),
+		cmocka_unit_test(services_are_laid_out_in_topological_order),
+		cmocka_unit_test(every_field_of_a_service_arrives),
+		cmocka_unit_test(mounts_come_in_an_order_that_can_be_mounted),
+		cmocka_unit_test(sysctls_become_paths),
+		cmocka_unit_test(the_same_spec_gives_the_same_bytes),
+		cmocka_unit_test(a_boot_plan_holds_modules_and_keys),
+		cmocka_unit_test(capabilities_become_masks),
+		cmocka_unit_test(a_denied_call_is_denied_to_every_kind_of_program),
+		cmocka_unit_test(an_allow_list_answers_eperm_to_the_rest),
+		cmocka_unit_test_setup_teardown(
+			an_extending_spec_changes_what_it_says_and_nothing_else, make_directory,
+			remove_directory),
+		cmocka_unit_test_setup_teardown(an_error_in_what_is_extended_names_that_file,
+						make_directory, remove_directory),
+		cmocka_unit_test_setup_teardown(a_profile_is_found_in_the_directory_that_was_given,
+						make_directory, remove_directory),
+		cmocka_unit_test_setup_teardown(a_spec_that_extends_itself_is_refused,
+						make_directory, remove_directory),
+		cmocka_unit_test(a_resolved_spec_reads_back_as_itself),
+		cmocka_unit_test(names_are_near_by_few_edits),
+		cmocka_unit_test(texts_become_numbers_or_nothing),
+		cmocka_unit_test(deep_and_broken_yaml_is_refused_not_followed),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
