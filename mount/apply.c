@@ -8,7 +8,7 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 
-#include "mount/devices.h"
+#include "mount/disk.h"
 #include "mount/state.h"
 #include "mount/sys.h"
 #include "mount/text.h"
@@ -72,7 +72,7 @@ static int find_source(const struct plan *plan, const struct plan_mount *mount,
 			return text_end(&text) < 0 ? -ENAMETOOLONG : 0;
 		}
 		if (mount->source_kind == PLAN_SOURCE_PARTITION &&
-		    devices_partition_named(context->disk, source, &device) == 0)
+		    disk_partition_named(context->disk, source, &device) == 0)
 			return device_path(device.name, path);
 		if (devices_wait(events, context->device_deadline_ns))
 			return -ENODEV;

@@ -3,6 +3,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/blkpg.h>
+#include <linux/fs.h>
+#include <string.h>
+#include <sys/ioctl.h>
 
 #include "mount/gpt_io.h"
 #include "mount/sys.h"
@@ -53,13 +57,43 @@ static bool has_partitions(const struct disk *disk)
 	return true;
 }
 
-static bool same_name(const char *a, const char *b)
+/* Tell the kernel of every partition of the table (BLKPG of linux/blkpg.h), as partx(8) does. */
+static void add_partitions(int fd, const struct gpt *gpt)
 {
-	while (*a && *a == *b) {
-		a++;
-		b++;
+	struct gpt_entry entry;
+
+	for (uint32_t i = 0; i < gpt->header.entry_count; i++) {
+		struct blkpg_partition partition = {.pno = (int)(i + 1)};
+		struct blkpg_ioctl_arg argument = {
+			.op = BLKPG_ADD_PARTITION,
+			.datalen = sizeof(partition),
+			.data = &partition,
+		};
+
+		if (gpt_entry(gpt, i, &entry) != 0)
+			continue;
+		partition.start = (long long)(entry.first_lba * gpt->sector_bytes);
+		partition.length =
+			(long long)((entry.last_lba - entry.first_lba + 1) * gpt->sector_bytes);
+		sys_ioctl(fd, BLKPG, &argument);
 	}
-	return *a == *b;
+}
+
+/*
+ * Without a valid primary the kernel shows no partitions at all, unless it was started with `gpt`
+ * and the disk has not grown (block/partitions/efi.c). So the primary is mended and the disk read
+ * again; if it cannot be written, the kernel is told of the partitions one by one.
+ */
+static void show_partitions(struct disk *disk)
+{
+	cleanup_fd fd = open_disk(&disk->device, O_RDWR);
+	cleanup_fd read_only = fd < 0 ? open_disk(&disk->device, O_RDONLY) : -1;
+	const char *step;
+
+	if (fd >= 0 && gpt_write(fd, &disk->gpt, &step) == 0 && !disk->gpt.from_backup)
+		sys_ioctl(fd, BLKRRPART, NULL);
+	if (!has_partitions(disk))
+		add_partitions(fd >= 0 ? fd : read_only, &disk->gpt);
 }
 
 /* Look once at every disk; true when `disk` holds the one. */
@@ -69,10 +103,14 @@ static bool look(const char *name, struct disk *disk)
 	int count = devices_disks(disks, DEVICES_MAX);
 
 	for (int i = 0; i < count; i++) {
-		if (name && !same_name(name, disks[i].name))
+		if (name && strcmp(name, disks[i].name) != 0)
 			continue;
 		disk->device = disks[i];
-		if (read_table(disk) == 0 && disk->slots.count > 0 && has_partitions(disk))
+		if (read_table(disk) != 0 || disk->slots.count == 0)
+			continue;
+		if (disk->gpt.from_backup && !has_partitions(disk))
+			show_partitions(disk);
+		if (has_partitions(disk))
 			return true;
 	}
 	return false;
@@ -90,22 +128,44 @@ int disk_find(const char *name, uint64_t deadline_ns, struct disk *disk)
 	return -ENODEV;
 }
 
-int disk_reread(const char *name, const uint8_t guid[GPT_GUID_BYTES], struct disk *disk)
+/* Read the table of the disk of this name. */
+static int read_disk(const char *name, struct disk *disk)
 {
 	struct device disks[DEVICES_MAX];
 	int count = devices_disks(disks, DEVICES_MAX);
-	int error;
 
 	for (int i = 0; i < count; i++) {
-		if (!same_name(name, disks[i].name))
+		if (strcmp(name, disks[i].name) != 0)
 			continue;
 		disk->device = disks[i];
-		error = read_table(disk);
-		if (error)
-			return error;
-		return gpt_guid_equal(disk->gpt.header.disk_guid, guid) ? 0 : -ESTALE;
+		return read_table(disk);
 	}
 	return count < 0 ? count : -ENODEV;
+}
+
+int disk_reread(const char *name, const uint8_t guid[GPT_GUID_BYTES], struct disk *disk)
+{
+	int error = read_disk(name, disk);
+
+	if (error)
+		return error;
+	return gpt_guid_equal(disk->gpt.header.disk_guid, guid) ? 0 : -ESTALE;
+}
+
+int disk_partition_named(const char *name, const char *partition, struct device *device)
+{
+	static struct disk disk;
+	int error = devices_partition_named(name, partition, device);
+	int entry;
+
+	if (error != -ENOENT)
+		return error;
+	/* Partitions that PID 1 told the kernel of have no name there. */
+	error = read_disk(name, &disk);
+	if (error)
+		return error;
+	entry = gpt_find_name(&disk.gpt, partition);
+	return entry < 0 ? entry : devices_partition(name, (uint32_t)entry + 1, device);
 }
 
 int disk_write_bits(struct disk *disk, const struct gpt_slot_bits bits[SLOT_COUNT],

@@ -20,6 +20,9 @@ struct disk {
  * Find the first disk (in the order of devices_disks()) with at least one slot, all of whose
  * partitions the kernel shows; wait for it until CLOCK_BOOTTIME reaches `deadline_ns`. `name`: look
  * only at the disk of this kernel name, NULL: at all. 0 or -ENODEV.
+ *
+ * A disk whose primary table is damaged has no partitions for the kernel: it is mended here, before
+ * anything is chosen or used.
  */
 int disk_find(const char *name, uint64_t deadline_ns, struct disk *disk);
 
@@ -28,6 +31,9 @@ int disk_find(const char *name, uint64_t deadline_ns, struct disk *disk);
  * disk GUID is not `guid`.
  */
 int disk_reread(const char *name, const uint8_t guid[GPT_GUID_BYTES], struct disk *disk);
+
+/* The partition of the disk `name` whose GPT name is `partition`: as the kernel says, or the table. */
+int disk_partition_named(const char *name, const char *partition, struct device *device);
 
 /*
  * Write the bits of both slots (an absent slot's are ignored) into the table and to the disk;
