@@ -222,10 +222,30 @@ static void set_field(char **field)
 	}
 }
 
+/* Of the whole node; before the first service or between two. False: not such a field. */
+static bool set_system(char **field)
+{
+	const char *key = field[0];
+
+	if (strcmp(key, "pods") == 0) {
+		plan_str group = plan_write_string(writer, field[1]);
+
+		plan_write_system(writer)->pods_cgroup = group;
+		plan_write_system(writer)->pods_grace_ns = number(field[2]) * MS;
+	} else if (strcmp(key, "shutdown_ms") == 0) {
+		plan_write_system(writer)->shutdown_timeout_ns = number(field[1]) * MS;
+	} else {
+		return false;
+	}
+	return true;
+}
+
 static void take_line(char **field)
 {
 	const char *key = field[0];
 
+	if (set_system(field))
+		return;
 	if (strcmp(key, "service") == 0)
 		begin_service(field);
 	else if (strcmp(key, "probe") == 0)
