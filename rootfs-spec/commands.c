@@ -6,22 +6,29 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "rootfs-spec/check_image.h"
 #include "rootfs-spec/check_root.h"
 #include "rootfs-spec/commands.h"
 #include "rootfs-spec/compile.h"
 #include "rootfs-spec/files.h"
 #include "rootfs-spec/modules.h"
 #include "rootfs-spec/plan_print.h"
+#include "rootfs-spec/report.h"
 #include "rootfs-spec/schema.h"
 
 static const char check_help[] =
-	"usage: keelson check SPEC [--root DIR] [--profiles DIR]\n"
+	"usage: keelson check SPEC [OPTION...]\n"
 	"\n"
-	"Find everything that is wrong with SPEC and say where.\n"
+	"Find everything that is wrong with SPEC and say where. What SPEC puts into an image is\n"
+	"composed in the cache and looked into: packages, programs and their libraries, kernel\n"
+	"modules, mount points. Nothing else is written.\n"
 	"\n"
-	"      --root DIR       look into this composed root, too: programs, their libraries,\n"
-	"                       kernel modules, mount points\n"
-	"      --profiles DIR   where `extends: NAME` is looked up, too\n";
+	"      --spec-only          look at the spec alone\n"
+	"      --root DIR           look into this root instead of composing one\n"
+	"      --programs DIR       a build or an installation of keelson with the node's programs\n"
+	"      --program NAME=PATH  what `program:NAME` in the spec is; may be repeated\n"
+	"      --profiles DIR       where `extends: NAME` is looked up, too\n"
+	"  -v, --verbose            say what is being done\n";
 
 static const char compile_help[] =
 	"usage: keelson compile SPEC -o PLAN [--root DIR] [--profiles DIR]\n"
@@ -46,7 +53,8 @@ static const char show_help[] =
 	"      --schema         print the description of the language instead\n"
 	"      --profiles DIR   where `extends: NAME` is looked up, too\n";
 
-#define MAX_KEYS PLAN_MAX_KEYS
+#define MAX_KEYS     PLAN_MAX_KEYS
+#define MAX_PROGRAMS 64u
 
 struct options {
 	const char *spec;
@@ -56,12 +64,17 @@ struct options {
 	const char *plan;
 	const char *keys[MAX_KEYS];
 	size_t key_count;
+	const char *programs;
+	const char *given[MAX_PROGRAMS];
+	size_t given_count;
 	bool boot;
 	bool schema;
+	bool spec_only;
+	bool verbose;
 };
 
 enum option_code { OPTION_ROOT = 256, OPTION_PROFILES, OPTION_BOOT, OPTION_KEY, OPTION_PLAN,
-		   OPTION_SCHEMA };
+		   OPTION_SCHEMA, OPTION_SPEC_ONLY, OPTION_PROGRAMS, OPTION_PROGRAM };
 
 #define COMMON                                                                                     \
 	{"profiles", required_argument, NULL, OPTION_PROFILES}, {"help", no_argument, NULL, 'h'},  \
@@ -69,8 +82,13 @@ enum option_code { OPTION_ROOT = 256, OPTION_PROFILES, OPTION_BOOT, OPTION_KEY, 
 		NULL, 0, NULL, 0                                                                   \
 	}
 
-static const struct option check_options[] = {{"root", required_argument, NULL, OPTION_ROOT},
-					      COMMON};
+static const struct option check_options[] = {
+	{"root", required_argument, NULL, OPTION_ROOT},
+	{"spec-only", no_argument, NULL, OPTION_SPEC_ONLY},
+	{"programs", required_argument, NULL, OPTION_PROGRAMS},
+	{"program", required_argument, NULL, OPTION_PROGRAM},
+	{"verbose", no_argument, NULL, 'v'},
+	COMMON};
 static const struct option compile_options[] = {{"output", required_argument, NULL, 'o'},
 						{"boot", no_argument, NULL, OPTION_BOOT},
 						{"root", required_argument, NULL, OPTION_ROOT},
@@ -102,6 +120,14 @@ static int parse(int argc, char **argv, const char *shorts, const struct option 
 		case OPTION_BOOT: options->boot = true; break;
 		case OPTION_PLAN: options->plan = optarg; break;
 		case OPTION_SCHEMA: options->schema = true; break;
+		case OPTION_SPEC_ONLY: options->spec_only = true; break;
+		case OPTION_PROGRAMS: options->programs = optarg; break;
+		case OPTION_PROGRAM:
+			if (options->given_count == MAX_PROGRAMS || !strchr(optarg, '='))
+				return usage(help);
+			options->given[options->given_count++] = optarg;
+			break;
+		case 'v': options->verbose = true; break;
 		case OPTION_KEY:
 			if (options->key_count == MAX_KEYS || optarg[0] != '/')
 				return usage(help);
@@ -131,39 +157,54 @@ static int begin(struct session *session, const struct options *options)
 			 &session->diagnostics);
 }
 
+/* Every error was told, here or where it happened. */
 static int finish(struct session *session, int error)
 {
 	struct diagnostics *diagnostics = &session->diagnostics;
 	size_t errors = diagnostics->errors;
 
 	diagnostics_print(diagnostics, stderr, isatty(STDERR_FILENO) == 1);
-	if (error && !errors)
-		fprintf(stderr, "keelson: %s\n", strerror(-error));
 	pool_free(&session->pool);
 	return error || errors ? COMMAND_WRONG : COMMAND_OK;
+}
+
+static int check(struct session *session, const struct options *options)
+{
+	struct spec *spec = &session->spec;
+	struct diagnostics *diagnostics = &session->diagnostics;
+	struct programs programs = {.directory = options->programs,
+				    .given = options->given,
+				    .given_count = options->given_count};
+	void *plan = NULL;
+	size_t size;
+	int error = 0;
+
+	if (options->root)
+		error = check_root(spec, options->root, diagnostics);
+	else if (!options->spec_only && check_image_needed(spec))
+		return check_image(spec, options->spec, programs, diagnostics);
+	/* What only compiling sees: filters that do not fit, plans that are too large. */
+	if (!error && (options->root || !spec->kernel.module_count))
+		error = compile_node_plan(spec, options->root, NULL, diagnostics, &plan, &size);
+	free(plan);
+	return error;
 }
 
 int command_check(int argc, char **argv)
 {
 	struct options options = {0};
 	struct session session;
-	int status = parse(argc, argv, "h", check_options, check_help, &options);
+	int status = parse(argc, argv, "hv", check_options, check_help, &options);
 
 	if (status >= 0)
 		return status;
 	if (!options.spec)
 		return usage(check_help);
+	report_set_quiet(!options.verbose);
 	int error = begin(&session, &options);
-	if (options.root && session.spec.root && error != -ENOMEM)
-		error = check_root(&session.spec, options.root, &session.diagnostics);
-	/* What only compiling sees: filters that do not fit, plans that are too large. */
-	if (!error && (options.root || !session.spec.kernel.module_count)) {
-		void *bytes = NULL;
-		size_t size;
-		error = compile_node_plan(&session.spec, options.root, NULL, &session.diagnostics,
-					  &bytes, &size);
-		free(bytes);
-	}
+	/* A root of half a spec would only miss what the other half says. */
+	if (!error)
+		error = check(&session, &options);
 	return finish(&session, error);
 }
 

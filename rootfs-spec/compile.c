@@ -96,8 +96,11 @@ static int put_modules(struct compiler *compiler, const char *root)
 		tell_missing(compiler, directory, missing);
 		return -EINVAL;
 	}
-	if (error)
+	if (error) {
+		diagnose(compiler->diagnostics, kernel->modules[0].name.where, "%s: %s", directory,
+			 strerror(-error));
 		return error;
+	}
 	for (size_t i = 0; i < list.count; i++) {
 		struct plan_module module = {
 			.path = put(compiler, pool_printf(compiler->pool, "/%s/%s", below,
@@ -272,6 +275,9 @@ static int put_policy(struct compiler *compiler, const struct spec_policy *from)
 		};
 		plan_write_policy(compiler->writer, &policy);
 	}
+	if (error && error != -EINVAL)
+		diagnose(compiler->diagnostics, from->where, "the filter of '%s': %s",
+			 from->name.text, strerror(-error));
 	bytes_free(&program);
 	return error;
 }
