@@ -15,6 +15,7 @@
 #include "svc/service.h"
 
 #define GENERATION_MASK 0xffffffu
+#define BACKLOG 64
 
 static int listen_at(const char *path)
 {
@@ -32,7 +33,7 @@ static int listen_at(const char *path)
 		return -errno;
 	/* Closed to others before anybody can connect: that takes listen(2). */
 	if (bind(fd, (struct sockaddr *)&address, sizeof address) < 0 || chmod(path, 0600) < 0 ||
-	    listen(fd, CONTROL_CLIENTS) < 0)
+	    listen(fd, BACKLOG) < 0)
 		return -errno;
 	return fd_take(&fd);
 }
@@ -62,10 +63,21 @@ static void drop(struct control_server *server, int *fd)
 	fd_close(fd);
 }
 
+/* While there is no room for another client, those who connect wait in the kernel's queue. */
+static void listen_for_more(struct control_server *server, bool room)
+{
+	struct epoll_event event = {.events = room ? EPOLLIN : 0,
+				    .data.u64 = server->listen_key};
+
+	if (server->listen_fd >= 0)
+		epoll_ctl(server->epoll_fd, EPOLL_CTL_MOD, server->listen_fd, &event);
+}
+
 static void drop_client(struct control_server *server, struct control_client *client)
 {
 	drop(server, &client->fd);
 	client->generation = (client->generation + 1) & GENERATION_MASK;
+	listen_for_more(server, true);
 }
 
 void control_server_close(struct control_server *server)
@@ -207,7 +219,10 @@ static void read_request(struct control_server *server, struct control_client *c
 		return;
 	}
 	client->cursor = 0;
-	client->error = control_request_parse(bytes, (size_t)size, &client->request);
+	/* Others than root get their refusal only now: a socket that is closed with a packet unread
+	 * takes the answer down with it (unix(7)). */
+	if (client->error == 0)
+		client->error = control_request_parse(bytes, (size_t)size, &client->request);
 	if (client->error == 0)
 		client->error = begin_request(server, client);
 	send_answer(server, client, now_ns);
@@ -245,37 +260,29 @@ static bool peer_is_root(int fd)
 	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 && peer.uid == 0;
 }
 
-static void take_client(struct control_server *server, int fd, uint64_t now_ns)
+static void take_client(struct control_server *server, struct control_client *client, int fd,
+			uint64_t now_ns)
 {
-	struct control_client *client = free_client(server);
-
-	if (!client) {
-		close(fd);
-		return;
-	}
 	client->fd = fd;
 	client->phase = CLIENT_READ;
 	client->deadline_ns = now_ns + CONTROL_IDLE_NS;
-	client->cursor = 0;
-	client->error = 0;
-	if (watch(server, client, EPOLL_CTL_ADD, EPOLLIN) != 0) {
+	client->error = peer_is_root(fd) ? 0 : -EPERM;
+	if (watch(server, client, EPOLL_CTL_ADD, EPOLLIN) != 0)
 		drop_client(server, client);
-	} else if (!peer_is_root(fd)) {
-		client->error = -EPERM;
-		send_answer(server, client, now_ns);
-	}
 }
 
 void control_server_accept(struct control_server *server, uint64_t now_ns)
 {
-	/* Bounded: a client that connects in a loop gets its turn with everybody else. */
-	for (uint32_t i = 0; i < CONTROL_CLIENTS; i++) {
+	struct control_client *client;
+
+	while ((client = free_client(server)) != NULL) {
 		int fd = accept4(server->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
 		if (fd < 0)
 			return;
-		take_client(server, fd, now_ns);
+		take_client(server, client, fd, now_ns);
 	}
+	listen_for_more(server, false);
 }
 
 int control_outcome(const struct world *world, enum control_verb verb, uint32_t service,

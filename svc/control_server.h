@@ -3,8 +3,8 @@
  * The server's side of control.h, driven by PID 1's loop. Nothing here waits for a client: sockets
  * are non-blocking, an answer that does not fit the socket's buffer goes on when there is room, a
  * client that neither asks nor reads within CONTROL_IDLE_NS is closed, and there are at most
- * CONTROL_CLIENTS at a time (further ones are closed at once). A client that waits for a service to
- * settle may wait as long as it likes.
+ * CONTROL_CLIENTS at a time; further ones wait in the kernel's queue. A client that waits for a
+ * service to settle may wait as long as it likes.
  */
 #ifndef KEELSON_CONTROL_SERVER_H
 #define KEELSON_CONTROL_SERVER_H

@@ -1,0 +1,105 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Output: from a service's descriptors to its file, whatever happens to the logger."""
+
+import re
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+from nsnode import Node, begin, equal, logger, service  # noqa: E402
+
+tap = begin()
+STAMPED = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z (.*)$")
+BIG = 1 << 30
+SHELL = {"environment": ["PATH=/usr/bin:/bin"]}
+
+
+def texts(content):
+    """Lines without their stamps; a line without one is an error."""
+    found = [STAMPED.match(line) for line in content.splitlines()]
+    assert all(found), content
+    return [match.group(1) for match in found]
+
+
+with tap.case("lines are stamped and written, keelctl shows them"), Node(
+        logger(),
+        service("talker", argv=["/bin/sh", "-c", "echo out; echo err >&2; printf half; sleep 0.2; "
+                                "echo ' line'; exec sleep 1000"],
+                output=("log", "/run/log/a/talker.log", 1 << 20, 2), **SHELL)) as node:
+    node.until(lambda: "half line" in node.file("/run/log/a/talker.log"), "it is logged")
+    equal(texts(node.file("/run/log/a/talker.log")), ["out", "err", "half line"])
+    equal(texts(node.done("logs", "-n", "2", "talker")), ["err", "half line"])
+    equal(node.ctl("logs", "logger").returncode, 1, "output that goes nowhere")
+
+with tap.case("a logger that is killed over and over loses nothing"), Node(
+        logger(),
+        service("counter", argv=["/bin/sh", "-c", "i=0; while [ $i -lt 3000 ]; do echo $i; "
+                                 "i=$((i+1)); done; echo end; exec sleep 1000"],
+                after=["logger"], output=("log", "/run/log/counter.log", BIG, 1), **SHELL)) as node:
+    import contextlib
+    import os
+    import signal
+    import time
+    for _ in range(5):
+        for pid in node.members("logger"):
+            with contextlib.suppress(OSError):
+                os.kill(int(pid), signal.SIGKILL)
+        time.sleep(0.03)
+    node.until(lambda: "end" in node.file("/run/log/counter.log"), "all of it is logged")
+    content = node.file("/run/log/counter.log")
+    seen = {int(word) for word in re.findall(r"Z (\d+)$", content, re.M)}
+    missing = set(range(3000)) - seen
+    # A line that was cut by the kill is completed by its second writing.
+    equal(sorted(missing), [])
+    assert node.services_now()["logger"]["starts"] > 1
+
+with tap.case("output from before the logger's first start, and while it is stopped, is kept"), Node(
+        service("early", "write", "early", "wait", "/run/go", "write", "late", "sleep",
+                output=("log", "/run/log/early.log", BIG, 1)),
+        service("slowly", "pause", "0.3", "exit", "0", kind="oneshot"),
+        logger() + "requires\tslowly\n") as node:
+    node.until(lambda: "early" in node.file("/run/log/early.log"), "it is logged")
+    node.done("stop", "logger")
+    node.run("touch", "/run/go")
+    node.run("sleep", "0.2")
+    node.done("start", "logger")
+    node.until(lambda: "late" in node.file("/run/log/early.log"), "it is logged")
+    equal(texts(node.file("/run/log/early.log")), ["early", "late"])
+
+with tap.case("files are rotated by size, so many are kept"), Node(
+        logger(),
+        service("chatty", argv=["/bin/sh", "-c", "i=0; while [ $i -lt 40 ]; do echo "
+                                "$i-0123456789012345678901234567890123456789; i=$((i+1)); "
+                                "sleep 0.005; done; echo end; exec sleep 1000"],
+                output=("log", "/run/log/chatty.log", 400, 2), **SHELL)) as node:
+    node.until(lambda: "end" in node.file("/run/log/chatty.log"), "all of it is logged")
+    names = sorted(path.name for path in (node.root / "run/log").iterdir())
+    equal(names, ["chatty.log", "chatty.log.1", "chatty.log.2"])
+    assert (node.root / "run/log/chatty.log.1").stat().st_size >= 400
+
+with tap.case("a full disk drops with a marker and blocks nobody"), Node(
+        service("disk", argv=["/bin/sh", "-c", "mkdir /run/full && mount -t tmpfs -o size=64k "
+                              "tmpfs /run/full && head -c 60000 /dev/zero >/run/full/ballast"],
+                kind="oneshot", **SHELL),
+        logger() + "requires\tdisk\n",
+        service("flood", argv=["/bin/sh", "-c", "head -c 400000 /dev/zero | tr '\\0' 'x' | "
+                               "fold -w 79; touch /run/flooded; while :; do echo tick; "
+                               "sleep 0.05; done"],
+                requires=["disk"], output=("log", "/run/full/flood.log", BIG, 1), **SHELL)) as node:
+    node.until((node.root / "run/flooded").exists, "the writer was never blocked for long")
+    node.run("rm", "/run/full/ballast")
+    node.until(lambda: "bytes dropped: No space left on device" in node.file("/run/full/flood.log"),
+               "the marker")
+    node.until(lambda: node.file("/run/full/flood.log").endswith("tick\n"), "later lines")
+
+with tap.case("a directory that is not there yet: nothing is lost"), Node(
+        logger(),
+        service("talker", "write", "patience", "sleep",
+                output=("log", "/run/later/x/talker.log", BIG, 1)),
+        service("ready", argv=["/bin/sh", "-c", "ln -s /run/target /run/later; sleep 0.6; "
+                               "mkdir /run/target"], kind="oneshot", **SHELL)) as node:
+    node.until(lambda: "patience" in node.file("/run/target/x/talker.log"), "it is logged")
+
+tap.end()
