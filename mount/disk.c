@@ -88,10 +88,13 @@ static void show_partitions(struct disk *disk)
 {
 	cleanup_fd fd = open_disk(&disk->device, O_RDWR);
 	cleanup_fd read_only = fd < 0 ? open_disk(&disk->device, O_RDONLY) : -1;
+	const char *fault = disk->gpt.primary_fault;
 	const char *step;
 
-	if (fd >= 0 && gpt_write(fd, &disk->gpt, &step) == 0 && !disk->gpt.from_backup)
+	if (fd >= 0 && gpt_write(fd, &disk->gpt, &step) == 0 && !disk->gpt.from_backup) {
+		disk->mended = fault;
 		sys_ioctl(fd, BLKRRPART, NULL);
+	}
 	if (!has_partitions(disk))
 		add_partitions(fd >= 0 ? fd : read_only, &disk->gpt);
 }
@@ -106,6 +109,7 @@ static bool look(const char *name, struct disk *disk)
 		if (name && strcmp(name, disks[i].name) != 0)
 			continue;
 		disk->device = disks[i];
+		disk->mended = NULL;
 		if (read_table(disk) != 0 || disk->slots.count == 0)
 			continue;
 		if (disk->gpt.from_backup && !has_partitions(disk))

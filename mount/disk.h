@@ -14,6 +14,7 @@ struct disk {
 	struct device device;
 	struct gpt gpt;
 	struct slot_table slots;
+	const char *mended; /* what was wrong with the primary table before it was mended, or NULL */
 };
 
 /*
