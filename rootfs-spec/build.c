@@ -158,9 +158,9 @@ static int check_budget(struct job *job)
 	struct sizes largest = sizes_by_file(&job->tree);
 	struct bytes table = {0};
 
-	/* A kernel is compressed already: it takes in the image what it takes outside. */
+	/* A kernel is compressed already: it takes in the image about what it takes outside. */
 	if (kernel != NULL)
-		bytes -= kernel->size_bytes;
+		bytes -= kernel->size_bytes < bytes ? kernel->size_bytes : bytes;
 	if (image->budget_bytes == 0 || bytes <= image->budget_bytes)
 		return 0;
 	diagnose(job->diagnostics, image->budget_where,

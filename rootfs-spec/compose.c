@@ -196,6 +196,7 @@ int compose_kernel(const struct spec *spec, struct pool *pool, const struct pack
 		if (kernel->release != NULL)
 			return report_refusal("two kernels, %s and %s: a slot has one",
 					      kernel->release, release);
+		kernel->package = set->list[i].name;
 		kernel->release = release;
 		kernel->vmlinuz = pool_printf(pool, "%s/boot/vmlinuz-%s", tree, release);
 		kernel->modules = pool_printf(pool, "%s/lib/modules/%s", tree, release);
@@ -224,14 +225,14 @@ static int add_modules(const struct spec *spec, const struct kernel *kernel,
 					      .name = spec->kernel.install.list[i - loaded]};
 	error = resolve_modules(kernel, tree->pool, all, count, diagnostics, &list);
 	for (size_t i = 0; i < list.count && error == 0; i++)
-		error = tree_file(tree, TREE_PACKAGE, "kernel modules",
+		error = tree_file(tree, TREE_PACKAGE, kernel->package,
 				  pool_printf(tree->pool, "/usr/lib/modules/%s/%s", kernel->release,
 					      list.paths[i]),
 				  0644, pool_printf(tree->pool, "%s/%s", kernel->modules,
 						    list.paths[i]));
 	modules_free(&list);
 	for (size_t i = 0; i < sizeof(indices) / sizeof(indices[0]) && error == 0; i++)
-		error = tree_file(tree, TREE_PACKAGE, "kernel modules",
+		error = tree_file(tree, TREE_PACKAGE, kernel->package,
 				  pool_printf(tree->pool, "/usr/lib/modules/%s/%s", kernel->release,
 					      indices[i]),
 				  0644, pool_printf(tree->pool, "%s/%s", kernel->modules,
@@ -242,7 +243,7 @@ static int add_modules(const struct spec *spec, const struct kernel *kernel,
 static int add_kernel(const struct spec *spec, const struct kernel *kernel,
 		      struct diagnostics *diagnostics, struct tree *tree)
 {
-	int error = tree_file(tree, TREE_KEELSON, "kernel", SLOT_KERNEL_PATH, 0644,
+	int error = tree_file(tree, TREE_KEELSON, kernel->package, SLOT_KERNEL_PATH, 0644,
 			      kernel->vmlinuz);
 
 	return error < 0 ? error : add_modules(spec, kernel, diagnostics, tree);
