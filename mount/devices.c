@@ -242,7 +242,21 @@ static bool is_named(const char *disk, const char *child, const void *wanted)
 	return false;
 }
 
-/* The partition of `disk` for which `match` holds; its node exists. */
+/* Describe the partition `name` of `disk`; -ENOENT until it has its node. */
+static int describe_partition(const char *disk, const char *name, struct device *device)
+{
+	uint64_t number = 0;
+	int error = describe(disk, name, device);
+
+	if (!error)
+		error = number_attribute(disk, name, "partition", &number);
+	if (error)
+		return error;
+	device->partition = (uint32_t)number;
+	return has_node(name) ? 0 : -ENOENT;
+}
+
+/* The partition of `disk` for which `match` holds. */
 static int find_partition(const char *disk,
 			  bool (*match)(const char *disk, const char *child, const void *wanted),
 			  const void *wanted, struct device *device)
@@ -250,27 +264,35 @@ static int find_partition(const char *disk,
 	cleanup_fd fd = open_attribute(disk, NULL, "");
 	struct directory directory = {.fd = fd};
 	const char *name;
-	uint64_t number;
-	int error;
 
 	if (fd < 0)
 		return fd;
-	while ((name = directory_next(&directory))) {
-		if (strncmp(name, disk, strlen(disk)) != 0 || !match(disk, name, wanted))
-			continue;
-		error = describe(disk, name, device);
-		if (!error)
-			error = number_attribute(disk, name, "partition", &number);
-		if (error)
-			return error;
-		device->partition = (uint32_t)number;
-		return has_node(name) ? 0 : -ENOENT;
-	}
+	while ((name = directory_next(&directory)))
+		if (strncmp(name, disk, strlen(disk)) == 0 && match(disk, name, wanted))
+			return describe_partition(disk, name, device);
 	return -ENOENT;
+}
+
+/* The name that the kernel gives: sda1, but nvme0n1p1 (disk_name() in block/partitions/core.c). */
+static bool usual_name(const char *disk, uint32_t number, char name[DEVICE_NAME_BYTES])
+{
+	struct text text = {.bytes = name, .size = DEVICE_NAME_BYTES};
+	size_t length = strlen(disk);
+
+	text_string(&text, disk);
+	if (length && disk[length - 1] >= '0' && disk[length - 1] <= '9')
+		text_char(&text, 'p');
+	text_number(&text, number);
+	return text_end(&text) > 0;
 }
 
 int devices_partition(const char *disk, uint32_t number, struct device *device)
 {
+	char name[DEVICE_NAME_BYTES];
+
+	/* Looked at first, because the other way opens a file for each partition. */
+	if (usual_name(disk, number, name) && is_number(disk, name, &number))
+		return describe_partition(disk, name, device);
 	return find_partition(disk, is_number, &number, device);
 }
 
