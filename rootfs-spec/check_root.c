@@ -23,7 +23,16 @@ struct checker {
 	struct diagnostics *diagnostics;
 	/* Programs and libraries that were looked at already: each is told once. */
 	struct texts seen;
+	bool warn; /* what is found is no service's own program */
 };
+
+static void tell(struct checker *checker, struct where where, const char *text)
+{
+	if (checker->warn)
+		diagnose_warning(checker->diagnostics, where, "%s", text);
+	else
+		diagnose(checker->diagnostics, where, "%s", text);
+}
 
 /* ---- programs ---- */
 
@@ -117,8 +126,10 @@ static void check_libraries(struct checker *checker, struct where where, const c
 		const char *found, *name = elf->needed[i];
 		int fd = open_library(checker, elf, path, name, &found);
 		if (fd < 0) {
-			diagnose(checker->diagnostics, where,
-				 "%s needs the library %s, which is not in the image", chain, name);
+			tell(checker, where,
+			     pool_printf(checker->pool,
+					 "%s needs the library %s, which is not in the image", chain,
+					 name));
 			continue;
 		}
 		/* Two names of one library are looked at twice, which costs little. */
@@ -135,8 +146,10 @@ static void check_interpreter(struct checker *checker, struct where where, const
 	int fd = root_path_open(checker->fd, interpreter, O_RDONLY);
 
 	if (fd < 0)
-		diagnose(checker->diagnostics, where,
-			 "%s needs the interpreter %s, which is not in the image", path, interpreter);
+		tell(checker, where,
+		     pool_printf(checker->pool,
+				 "%s needs the interpreter %s, which is not in the image", path,
+				 interpreter));
 	else
 		close(fd);
 }
@@ -149,7 +162,7 @@ static void check_elf(struct checker *checker, struct where where, const char *p
 
 	if (error == -ENOEXEC && elf.script)
 		check_interpreter(checker, where, path, elf.script);
-	else if (error)
+	else if (error && !checker->warn)
 		diagnose(checker->diagnostics, where, "%s is neither a program nor a script", path);
 	if (error || depth > MAX_DEPTH)
 		return;
@@ -189,6 +202,41 @@ static void check_services(struct checker *checker)
 			check_program(checker, &spec->services[i].exec.list[0]);
 		check_directory(checker, &spec->services[i]);
 	}
+}
+
+/*
+ * Programs that services run in turn, such as runc: nobody names them here, so what they lack may
+ * never be missed, and is only a warning.
+ */
+static void check_others(struct checker *checker, const char *directory, unsigned depth)
+{
+	int fd = root_path_open(checker->fd, directory, O_RDONLY | O_DIRECTORY);
+	DIR *listing = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *entry;
+	struct stat status;
+
+	while (listing && (entry = readdir(listing))) {
+		const char *path = pool_printf(checker->pool, "%s/%s", directory, entry->d_name);
+		if (entry->d_name[0] == '.' ||
+		    fstatat(fd, entry->d_name, &status, AT_SYMLINK_NOFOLLOW) < 0)
+			continue;
+		if (S_ISDIR(status.st_mode) && depth < MAX_DEPTH) {
+			check_others(checker, path, depth + 1);
+		} else if (S_ISREG(status.st_mode) && status.st_mode & 0111 &&
+			   !seen_before(checker, path)) {
+			struct elf elf;
+			int file = root_path_open(checker->fd, path, O_RDONLY);
+			/* Libraries count with the programs that need them; scripts are too many. */
+			if (file >= 0 && elf_read(file, checker->pool, &elf) == 0 && elf.interpreter)
+				check_elf(checker, (struct where){0}, path, file, path, 0);
+			if (file >= 0)
+				close(file);
+		}
+	}
+	if (listing)
+		closedir(listing);
+	else if (fd >= 0)
+		close(fd);
 }
 
 /* ---- what is on writable file systems is made at boot ---- */
@@ -469,6 +517,8 @@ int check_root(const struct spec *spec, const char *root, struct diagnostics *di
 	check_paths(&checker);
 	check_modules(&checker);
 	check_sysctls(&checker);
+	checker.warn = true;
+	check_others(&checker, "", 0);
 	close(checker.fd);
 	return diagnostics->errors > errors ? -EINVAL : 0;
 }

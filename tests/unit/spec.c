@@ -17,7 +17,9 @@
 #include <cmocka.h>
 
 #include "rootfs-spec/compile.h"
+#include "rootfs-spec/files.h"
 #include "rootfs-spec/nearest.h"
+#include "rootfs-spec/schema.h"
 #include "rootfs-spec/spec.h"
 #include "rootfs-spec/value.h"
 #include "tests/unit/plan_walk.h"
@@ -998,6 +1000,19 @@ static void texts_become_numbers_or_nothing(void **state)
 	assert_false(value_signal("65", &mode));
 }
 
+static void the_documentation_is_what_the_schema_says(void **state)
+{
+	struct bytes schema = {0}, file = {0};
+
+	(void)state;
+	schema_print(&schema);
+	assert_int_equal(file_read(SPEC_DOC, &file), 0);
+	if (schema.size != file.size || memcmp(schema.data, file.data, file.size) != 0)
+		fail_msg("docs/spec.md is stale: keelson show --schema > docs/spec.md");
+	bytes_free(&schema);
+	bytes_free(&file);
+}
+
 static void deep_and_broken_yaml_is_refused_not_followed(void **state)
 {
 	char text[4096] = "";
@@ -1041,6 +1056,7 @@ int main(void)
 		cmocka_unit_test(a_resolved_spec_reads_back_as_itself),
 		cmocka_unit_test(names_are_near_by_few_edits),
 		cmocka_unit_test(texts_become_numbers_or_nothing),
+		cmocka_unit_test(the_documentation_is_what_the_schema_says),
 		cmocka_unit_test(deep_and_broken_yaml_is_refused_not_followed),
 	};
 

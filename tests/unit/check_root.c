@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a spec asks of its image, looked up in a root made of hand-laid ELF files. */
+#include <elf.h>
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "rootfs-spec/check_root.h"
+#include "rootfs-spec/files.h"
+
+#define HEAD "keelson: 1\nname: t\n"
+
+static char root[64];
+
+static const char *in_root(const char *path)
+{
+	static char full[256];
+
+	snprintf(full, sizeof(full), "%s%s", root, path);
+	return full;
+}
+
+static void put(const char *path, const void *content, size_t size, mode_t mode)
+{
+	char directory[256];
+
+	snprintf(directory, sizeof(directory), "%s", in_root(path));
+	*strrchr(directory, '/') = '\0';
+	assert_int_equal(file_make_directories(directory), 0);
+	FILE *file = fopen(in_root(path), "we");
+	assert_non_null(file);
+	assert_int_equal(fwrite(content, 1, size, file), size);
+	fclose(file);
+	assert_int_equal(chmod(in_root(path), mode), 0);
+}
+
+/* A program or library that can be read, not run: headers, a dynamic section, its strings. */
+struct image {
+	Elf64_Ehdr header;
+	Elf64_Phdr segments[3];
+	Elf64_Dyn dynamic[4];
+	char strings[128];
+};
+
+static void put_elf(const char *path, const char *interpreter, const char *needed,
+		    const char *runpath, mode_t mode)
+{
+	const uint64_t base = 0x400000;
+	struct image image = {
+		.header = {.e_ident = {ELFMAG0, ELFMAG1, ELFMAG2, ELFMAG3, ELFCLASS64, ELFDATA2LSB},
+			   .e_phoff = offsetof(struct image, segments),
+			   .e_phentsize = sizeof(Elf64_Phdr),
+			   .e_phnum = 3},
+	};
+	uint32_t at = 1, place[3] = {0};
+	const char *texts[3] = {interpreter, needed, runpath};
+
+	for (uint32_t i = 0; i < 3; i++) {
+		if (!texts[i])
+			continue;
+		place[i] = at;
+		strcpy(image.strings + at, texts[i]);
+		at += (uint32_t)strlen(texts[i]) + 1;
+	}
+	image.segments[0] = (Elf64_Phdr){
+		.p_type = PT_LOAD, .p_vaddr = base, .p_filesz = sizeof(image)};
+	image.segments[1] = (Elf64_Phdr){.p_type = PT_DYNAMIC,
+					 .p_offset = offsetof(struct image, dynamic),
+					 .p_filesz = sizeof(image.dynamic)};
+	image.segments[2].p_type = interpreter ? PT_INTERP : PT_NULL;
+	image.segments[2].p_offset = offsetof(struct image, strings) + place[0];
+	uint32_t entry = 0;
+	image.dynamic[entry++] = (Elf64_Dyn){
+		.d_tag = DT_STRTAB, .d_un.d_ptr = base + offsetof(struct image, strings)};
+	if (needed)
+		image.dynamic[entry++] = (Elf64_Dyn){.d_tag = DT_NEEDED, .d_un.d_val = place[1]};
+	if (runpath)
+		image.dynamic[entry++] = (Elf64_Dyn){.d_tag = DT_RUNPATH, .d_un.d_val = place[2]};
+	put(path, &image, sizeof(image), mode);
+}
+
+static int make_root(void **state)
+{
+	static const char modules[] = "kernel/a/overlay.ko:\nkernel/a/br_netfilter.ko: kernel/a/bridge.ko\n"
+				      "kernel/a/bridge.ko:\n";
+
+	(void)state;
+	strcpy(root, "/tmp/keelson-root.XXXXXX");
+	if (!mkdtemp(root))
+		return -1;
+	put_elf("/lib64/ld.so", NULL, NULL, NULL, 0755);
+	put_elf("/usr/lib/libok.so", NULL, NULL, NULL, 0644);
+	put_elf("/usr/lib/libhalf.so", NULL, "libgone.so", NULL, 0644);
+	put_elf("/opt/private/libown.so", NULL, NULL, NULL, 0644);
+	put_elf("/usr/bin/good", "/lib64/ld.so", "libok.so", NULL, 0755);
+	put_elf("/usr/bin/static", NULL, NULL, NULL, 0755);
+	put_elf("/usr/bin/loaderless", "/lib64/ld-gone.so", NULL, NULL, 0755);
+	put_elf("/usr/bin/libraryless", "/lib64/ld.so", "libhalf.so", NULL, 0755);
+	put_elf("/usr/bin/origin", "/lib64/ld.so", "libown.so", "/x:$ORIGIN/../../opt/private", 0755);
+	put_elf("/usr/bin/other", "/lib64/ld.so", "libnowhere.so", NULL, 0755);
+	put("/usr/bin/plain", "text", 4, 0755);
+	put("/usr/bin/noexec", "text", 4, 0644);
+	put("/usr/bin/script", "#! /bin/gone -e\n", 16, 0755);
+	put("/usr/lib/modules/6.1/modules.dep", modules, sizeof(modules) - 1, 0644);
+	put("/usr/lib/modules/6.1/modules.builtin", "", 0, 0644);
+	/* An absolute link must be followed inside the root, not on the builder's machine. */
+	return symlink("/usr/bin/good", in_root("/usr/bin/link")) ||
+	       symlink("/bin/sh", in_root("/usr/bin/outside"));
+}
+
+static int remove_root(void **state)
+{
+	(void)state;
+	return file_remove_tree(root);
+}
+
+#define SERVICE(program) HEAD "services: {a: {exec: [" program "], output: none}}\n"
+
+static const struct {
+	const char *text;
+	const char *told; /* first line without its place; NULL: nothing */
+} cases[] = {
+	{SERVICE("/usr/bin/good"), NULL},
+	{SERVICE("/usr/bin/static"), NULL},
+	{SERVICE("/usr/bin/link"), NULL},
+	{SERVICE("/usr/bin/origin"), NULL},
+	{SERVICE("/usr/bin/goood"), "/usr/bin/goood is not in the image"},
+	{SERVICE("/usr/bin/outside"), "/usr/bin/outside is not in the image"},
+	{SERVICE("/usr/bin"), "/usr/bin is not a regular file"},
+	{SERVICE("/usr/bin/noexec"), "/usr/bin/noexec is not executable"},
+	{SERVICE("/usr/bin/plain"), "/usr/bin/plain is neither a program nor a script"},
+	{SERVICE("/usr/bin/script"),
+	 "/usr/bin/script needs the interpreter /bin/gone, which is not in the image"},
+	{SERVICE("/usr/bin/loaderless"),
+	 "/usr/bin/loaderless needs the interpreter /lib64/ld-gone.so, which is not in the image"},
+	{SERVICE("/usr/bin/libraryless"),
+	 "/usr/bin/libraryless -> libhalf.so needs the library libgone.so, which is not in the image"},
+	{HEAD "services: {a: {exec: [/usr/bin/good], directory: /srv}}\n",
+	 "the directory /srv is not in the image"},
+	{HEAD "mounts: {/usr: {type: tmpfs}}\n", NULL},
+	{HEAD "mounts: {/mnt: {type: tmpfs}}\n",
+	 "the mount point /mnt is not in the image, and its root is read-only"},
+	{HEAD "mounts: {/usr: {type: tmpfs}, /usr/mnt: {type: tmpfs}}\n", NULL},
+	{HEAD "paths: [{path: /run/x, directory: true}]\n", NULL},
+	{HEAD "paths: [{path: /srv/x, directory: true}]\n",
+	 "/srv/x cannot be made at boot: it lies on the read-only root"},
+	{HEAD "kernel: {modules: [overlay, br-netfilter]}\n", NULL},
+	{HEAD "kernel: {modules: [overlai]}\n", "the kernel has no module 'overlai'"},
+	{HEAD "sysctl: {vm.swappiness: 1, net.ipv4.ip_forward: 1}\n", NULL},
+	{HEAD "sysctl: {vn.swappiness: 1}\n", "there is no sysctl 'vn.swappiness'"},
+	{HEAD "sysctl: {net.bridge.bridge-nf-call-iptables: 1}\n",
+	 "'net.bridge.bridge-nf-call-iptables' is there only with the module br_netfilter, which is "
+	 "not in 'kernel.modules'"},
+	{HEAD "kernel: {modules: [br_netfilter]}\nsysctl: {net.bridge.bridge-nf-call-iptables: 1}\n",
+	 NULL},
+};
+
+static void what_the_spec_needs_is_in_the_image_or_told(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct pool pool = {0};
+		struct diagnostics diagnostics = {.pool = &pool};
+		struct spec spec;
+		int error = spec_parse("t.yaml", cases[i].text, strlen(cases[i].text), NULL, &pool,
+				       &spec, &diagnostics);
+		assert_int_equal(error, 0);
+		error = check_root(&spec, root, &diagnostics);
+		const char *first = NULL;
+		size_t others = 0;
+		for (size_t j = 0; j < diagnostics.count; j++) {
+			const struct diagnostic *one = &diagnostics.list[j];
+			if (one->warning)
+				others += strstr(one->text, "/usr/bin/other") != NULL;
+			else if (!first)
+				first = one->text;
+		}
+		if ((first == NULL) != (cases[i].told == NULL) ||
+		    (first && strcmp(first, cases[i].told) != 0))
+			print_error("of\n%s\nit was said: %s\n", cases[i].text, first ? first : "nothing");
+		if (cases[i].told)
+			assert_string_equal(first, cases[i].told);
+		else
+			assert_null(first);
+		/* Programs that no service names are looked at, too. */
+		assert_int_equal(others, 1);
+		pool_free(&pool);
+	}
+}
+
+static void a_root_that_is_not_there_is_an_error(void **state)
+{
+	struct pool pool = {0};
+	struct diagnostics diagnostics = {.pool = &pool};
+	struct spec spec;
+
+	(void)state;
+	assert_int_equal(spec_parse("t.yaml", HEAD, strlen(HEAD), NULL, &pool, &spec, &diagnostics),
+			 0);
+	assert_int_equal(check_root(&spec, "/no/such/root", &diagnostics), -ENOENT);
+	assert_int_equal(diagnostics.errors, 1);
+	pool_free(&pool);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_the_spec_needs_is_in_the_image_or_told),
+		cmocka_unit_test(a_root_that_is_not_there_is_an_error),
+	};
+
+	return cmocka_run_group_tests(tests, make_root, remove_root);
+}
