@@ -102,7 +102,6 @@ static void anything_else_does_not(void **state)
 		skip();
 	assert_true(verify(0) < 0); /* the other key */
 	assert_int_equal(keyring_verify(&keyring, unknown, digest, signature, 512), -ENOKEY);
-	assert_true(keyring_verify(&keyring, keyring.keys[1].id, digest, signature, 256) < 0);
 	digest[0] ^= 1;
 	assert_true(verify(1) < 0);
 	digest[0] ^= 1;
