@@ -246,7 +246,8 @@ static bool parse_uri(struct pool *pool, const char *line, size_t length, struct
 
 int apt_identify(struct apt *apt, const char *const *chosen, size_t count, struct package_set *set)
 {
-	static const char *const uris[] = {"apt-get", "download", "-qq", "--print-uris", "--", NULL};
+	static const char *const uris[] = {"apt-get",      "download", "-qq",
+					   "--print-uris", "--",       NULL};
 	struct bytes output = {0};
 	size_t before = set->count;
 	int error;
@@ -291,7 +292,8 @@ static int adopt_downloads(struct apt *apt, const char *directory)
 			break;
 		}
 		sha256_text(digest, text);
-		error = file_rename(path, pool_printf(apt->pool, "%s/%s.deb", apt->downloads, text));
+		error = file_rename(path,
+				    pool_printf(apt->pool, "%s/%s.deb", apt->downloads, text));
 	}
 	closedir(listing);
 	return error;

@@ -37,8 +37,7 @@ int apt_closure(struct apt *apt, const char *const *names, size_t name_count, co
 		size_t *count);
 
 /* Name, version, architecture and SHA-256 of each (as "name" or "name:arch=version"), appended. */
-int apt_identify(struct apt *apt, const char *const *chosen, size_t count,
-		 struct package_set *set);
+int apt_identify(struct apt *apt, const char *const *chosen, size_t count, struct package_set *set);
 
 /* Make sure that every package is in the cache, checked against its SHA-256; fills `deb`. */
 int apt_fetch(struct apt *apt, struct package_set *set);

@@ -32,7 +32,6 @@ struct job {
 	const char *scratch;
 	const char *output; /* DIR.tmp */
 	struct spec spec;
-	struct apt apt;
 	struct package_set packages;
 	struct kernel kernel;
 	struct programs programs;
@@ -68,23 +67,10 @@ static int load_spec(struct job *job)
 			 job->diagnostics);
 }
 
-/* One at a time: two builds would unpack the same packages to the same places. */
 static int get_packages(struct job *job)
 {
-	int error = apt_open(&job->apt, job->pool, job->cache);
-	int lock;
-
-	if (error < 0)
-		return error;
-	lock = file_lock(pool_printf(job->pool, "%s/lock", job->apt.downloads));
-	if (lock < 0)
-		return lock;
-	error = packages_choose(&job->spec, packages_lock_path(job->pool, job->options->spec),
-				&job->apt, job->diagnostics, &job->packages);
-	if (error == 0)
-		error = packages_unpack(&job->spec, &job->apt, &job->packages);
-	close(lock);
-	return error;
+	return packages_get(&job->spec, job->options->spec, job->cache, job->options->update,
+			    job->diagnostics, &job->packages);
 }
 
 /* The resolved spec, the packages, and every file of the root but the plan, which holds this id. */
@@ -320,7 +306,7 @@ static int make_disk(struct job *job)
 
 static int write_manifest(struct job *job, const struct sizes *owners)
 {
-	static const char *const names[] = {"boot.plan", "header.bin", "initramfs.zst", "key.der",
+	static const char *const names[] = {"boot.plan", "header.bin",  "initramfs.zst", "key.der",
 					    "node.plan", "root.verity", "vmlinuz"};
 	const size_t count = sizeof(names) / sizeof(names[0]);
 	struct manifest_file files[sizeof(names) / sizeof(names[0]) + 1];
@@ -337,8 +323,8 @@ static int write_manifest(struct job *job, const struct sizes *owners)
 		const char *path = output_path(job, name);
 
 		if (file_exists(path))
-			files[manifest.file_count++] =
-				(struct manifest_file){.name = name, .path = path};
+			files[manifest.file_count++] = (struct manifest_file){.name = name,
+									      .path = path};
 	}
 	error = manifest_print(&manifest, &json);
 	if (error == 0)
@@ -382,8 +368,10 @@ static int check_output(const char *output)
 		    rmdir(output) == 0;
 
 	pool_free(&pool);
-	return ours ? 0 : report_refusal("%s exists and is no image of keelson's: give another "
-					 "directory", output);
+	return ours ? 0
+		    : report_refusal("%s exists and is no image of keelson's: give another "
+				     "directory",
+				     output);
 }
 
 static int publish(struct job *job)
@@ -421,9 +409,9 @@ static int open_directories(struct job *job)
 
 static int run_job(struct job *job)
 {
-	int (*const steps[])(struct job *) = {load_spec,   open_directories, get_packages,
-					      compose_root, pack_root,	      make_header,
-					      make_initramfs, make_disk,	      write_reports,
+	int (*const steps[])(struct job *) = {load_spec,      open_directories, get_packages,
+					      compose_root,   pack_root,        make_header,
+					      make_initramfs, make_disk,        write_reports,
 					      publish};
 	int error = 0;
 

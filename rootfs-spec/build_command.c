@@ -16,12 +16,14 @@ static const char build_help[] =
 	"Make the image that SPEC describes, in the new directory DIR.\n"
 	"\n"
 	"  -o, --output DIR         where to; an image that is there is replaced when all is done\n"
-	"      --programs DIR       a build or an installation of keelson with the node's programs\n"
+	"      --programs DIR       a build or an installation of keelson with the node's "
+	"programs\n"
 	"      --program NAME=PATH  what `program:NAME` in the spec is; may be repeated\n"
 	"      --profiles DIR       where `extends: NAME` is looked up, too\n"
 	"      --key FILE           sign with this RSA key (PEM) ...\n"
 	"      --cert FILE          ... and its certificate (PEM or DER); without both, a\n"
 	"                           development key from the cache\n"
+	"      --update             without a lock file: the packages that the sources have now\n"
 	"      --fresh              use nothing that an earlier build packed\n"
 	"  -q, --quiet              no progress lines\n"
 	"\n"
@@ -33,8 +35,15 @@ static const char lock_help[] =
 	"Resolve the packages of SPEC by this machine's sources and write names, versions and\n"
 	"SHA-256 to the lock file beside it; `keelson build` then uses exactly these.\n";
 
-enum option_code { OPTION_PROGRAMS = 256, OPTION_PROGRAM, OPTION_PROFILES, OPTION_KEY,
-		   OPTION_CERTIFICATE, OPTION_FRESH };
+enum option_code {
+	OPTION_PROGRAMS = 256,
+	OPTION_PROGRAM,
+	OPTION_PROFILES,
+	OPTION_KEY,
+	OPTION_CERTIFICATE,
+	OPTION_UPDATE,
+	OPTION_FRESH
+};
 
 static const struct option build_table[] = {
 	{"output", required_argument, NULL, 'o'},
@@ -43,6 +52,7 @@ static const struct option build_table[] = {
 	{"profiles", required_argument, NULL, OPTION_PROFILES},
 	{"key", required_argument, NULL, OPTION_KEY},
 	{"cert", required_argument, NULL, OPTION_CERTIFICATE},
+	{"update", no_argument, NULL, OPTION_UPDATE},
 	{"fresh", no_argument, NULL, OPTION_FRESH},
 	{"quiet", no_argument, NULL, 'q'},
 	{"help", no_argument, NULL, 'h'},
@@ -76,6 +86,7 @@ static int parse(int argc, char **argv, const char *help, struct build_options *
 		case OPTION_PROFILES: options->profiles = optarg; break;
 		case OPTION_KEY: options->key = optarg; break;
 		case OPTION_CERTIFICATE: options->certificate = optarg; break;
+		case OPTION_UPDATE: options->update = true; break;
 		case OPTION_FRESH: options->fresh = true; break;
 		default: return usage(help, EXIT_USAGE);
 		}
@@ -132,7 +143,7 @@ int build_lock_command(int argc, char **argv)
 	status = parse(argc, argv, lock_help, &options, given);
 	if (status < 0)
 		status = build_lock(options.spec, options.profiles) < 0 ? EXIT_FAILURE
-									 : EXIT_SUCCESS;
+									: EXIT_SUCCESS;
 	free(given);
 	return status;
 }

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 #include <stdlib.h>
-#include <unistd.h>
 
-#include "rootfs-spec/apt.h"
 #include "rootfs-spec/cache.h"
 #include "rootfs-spec/check_image.h"
 #include "rootfs-spec/check_root.h"
@@ -16,25 +14,6 @@ bool check_image_needed(const struct spec *spec)
 {
 	return spec->packages.install_count || spec->packages.local.count || spec->file_count ||
 	       spec->kernel.package.text || spec->pods.image_count;
-}
-
-/* One at a time: two would unpack the same packages to the same places. */
-static int get_packages(const struct spec *spec, const char *path, const char *cache,
-			struct diagnostics *diagnostics, struct package_set *set)
-{
-	struct apt apt;
-	int error = apt_open(&apt, spec->pool, cache);
-
-	if (error)
-		return error;
-	int lock = file_lock(pool_printf(spec->pool, "%s/lock", apt.downloads));
-	if (lock < 0)
-		return lock;
-	error = packages_choose(spec, packages_lock_path(spec->pool, path), &apt, diagnostics, set);
-	if (!error)
-		error = packages_unpack(spec, &apt, set);
-	close(lock);
-	return error;
 }
 
 /* The plan is compiled for what only that finds, and dropped. */
@@ -63,7 +42,7 @@ int check_image(const struct spec *spec, const char *path, struct programs progr
 		return -EIO;
 	programs.pool = spec->pool;
 	programs.cache = cache;
-	int error = get_packages(spec, path, cache, diagnostics, &set);
+	int error = packages_get(spec, path, cache, false, diagnostics, &set);
 	if (!error) {
 		error = compose_kernel(spec, spec->pool, &set, diagnostics, &kernel);
 		/* Go on after an unknown storage module: there may be more to tell. */

@@ -144,8 +144,8 @@ static int resolve_modules(const struct kernel *kernel, struct pool *pool,
 		error = modules_resolve(kernel->modules, &name, 1, list, &missing);
 		modules_free(list);
 		if (error == -ENOENT && missing != NULL) {
-			diagnose(diagnostics, modules[i].name.where,
-				 "kernel %s has no module '%s'", kernel->release, name);
+			diagnose(diagnostics, modules[i].name.where, "kernel %s has no module '%s'",
+				 kernel->release, name);
 			modules_nearest(kernel->modules, name, nearest, sizeof(nearest));
 			if (nearest[0] != '\0')
 				diagnose_suggest(diagnostics, pool_strdup(pool, nearest));
@@ -228,15 +228,15 @@ static int add_modules(const struct spec *spec, const struct kernel *kernel,
 		error = tree_file(tree, TREE_PACKAGE, kernel->package,
 				  pool_printf(tree->pool, "/usr/lib/modules/%s/%s", kernel->release,
 					      list.paths[i]),
-				  0644, pool_printf(tree->pool, "%s/%s", kernel->modules,
-						    list.paths[i]));
+				  0644,
+				  pool_printf(tree->pool, "%s/%s", kernel->modules, list.paths[i]));
 	modules_free(&list);
 	for (size_t i = 0; i < sizeof(indices) / sizeof(indices[0]) && error == 0; i++)
 		error = tree_file(tree, TREE_PACKAGE, kernel->package,
 				  pool_printf(tree->pool, "/usr/lib/modules/%s/%s", kernel->release,
 					      indices[i]),
-				  0644, pool_printf(tree->pool, "%s/%s", kernel->modules,
-						    indices[i]));
+				  0644,
+				  pool_printf(tree->pool, "%s/%s", kernel->modules, indices[i]));
 	return error;
 }
 
@@ -266,9 +266,9 @@ static int add_programs(const struct programs *programs, struct tree *tree)
 	for (size_t i = 0; i < sizeof(own) / sizeof(own[0]) && error == 0; i++) {
 		const char *source = programs_find(programs, own[i].name);
 
-		error = source == NULL ? -ENOENT
-				       : tree_file(tree, TREE_KEELSON, OWNER, own[i].path, 0755,
-						   source);
+		error = source == NULL
+				? -ENOENT
+				: tree_file(tree, TREE_KEELSON, OWNER, own[i].path, 0755, source);
 	}
 	for (size_t i = 0; i < sizeof(called) / sizeof(called[0]); i++)
 		tree_link(tree, TREE_KEELSON, OWNER, called[i], "../bin/keelctl");
@@ -319,8 +319,8 @@ static int add_pod_image(const struct spec_pod_image *pod, const struct programs
 /* Where things are mounted must be there in a root that is read-only. */
 static void add_directories(const struct spec *spec, struct tree *tree)
 {
-	static const char *const usual[] = {"/dev", "/etc", "/mnt", "/proc",     "/run",    "/sys",
-					    "/usr/bin", "/usr/lib", "/usr/sbin", "/var"};
+	static const char *const usual[] = {"/dev", "/etc",     "/mnt",     "/proc",     "/run",
+					    "/sys", "/usr/bin", "/usr/lib", "/usr/sbin", "/var"};
 
 	for (size_t i = 0; i < sizeof(usual) / sizeof(usual[0]); i++)
 		tree_directory(tree, TREE_IMPLIED, OWNER, usual[i], 0755);
@@ -391,9 +391,7 @@ static int add_file(const struct spec_file *file, const struct programs *program
 		tree_content(tree, TREE_FILES, owner, to, file_mode(file, NULL), file->content.text,
 			     strlen(file->content.text));
 		return 0;
-	case SPEC_FILE_LINK:
-		tree_link(tree, TREE_FILES, owner, to, file->content.text);
-		return 0;
+	case SPEC_FILE_LINK: tree_link(tree, TREE_FILES, owner, to, file->content.text); return 0;
 	case SPEC_FILE_DIRECTORY:
 		tree_directory(tree, TREE_FILES, owner, to, file_mode(file, NULL));
 		return 0;

@@ -15,10 +15,10 @@
 
 /* The kernel as it lies in the cache. */
 struct kernel {
-	const char *package; /* that brings it */
-	const char *release; /* "6.1.0-56-cloud-amd64"; NULL: the image has no kernel */
-	const char *vmlinuz; /* path on the builder's machine */
-	const char *modules; /* its module directory there */
+	const char *package;        /* that brings it */
+	const char *release;        /* "6.1.0-56-cloud-amd64"; NULL: the image has no kernel */
+	const char *vmlinuz;        /* path on the builder's machine */
+	const char *modules;        /* its module directory there */
 	struct module_list storage; /* what the initramfs loads, below `modules` */
 };
 

@@ -78,7 +78,8 @@ int disk_plan(const struct disk *disk, struct disk_layout *layout)
 		slot_bytes = SLOT_BYTES_MIN;
 	if ((uint64_t)root_bytes > slot_bytes)
 		return report_refusal("the root image of %lld MiB does not fit a slot of %llu MiB "
-				      "(`slots.size`)", (long long)root_bytes / (long long)MIB,
+				      "(`slots.size`)",
+				      (long long)root_bytes / (long long)MIB,
 				      (unsigned long long)(slot_bytes / MIB));
 	*layout = (struct disk_layout){.size_bytes = ALIGNMENT};
 	if (disk->esp_bytes > 0)
@@ -172,12 +173,12 @@ static int make_esp(const struct disk *disk, struct pool *pool, const char *imag
 	int error;
 
 	identity_serial(disk->build_id, "esp", serial);
-	const char *mkfs[] = {"mkfs.vfat", "--invariant", "-i", serial, "-n", "KEELSON", image,
-			      NULL};
+	const char *mkfs[] = {"mkfs.vfat", "--invariant", "-i",  serial,
+			      "-n",        "KEELSON",     image, NULL};
 	const char *mkdir[] = {"mmd", "-i", image, "::/keelson", "::/loader", "::/loader/entries",
 			       NULL};
-	const char *copy[] = {"mcopy", "-i", image, disk->vmlinuz, disk->initramfs, "::/keelson/",
-			      NULL};
+	const char *copy[] = {"mcopy",         "-i",          image, disk->vmlinuz,
+			      disk->initramfs, "::/keelson/", NULL};
 	const char *copy_entry[] = {"mcopy", "-i", image, entry, "::/loader/entries/", NULL};
 	static const char step[] = "make the EFI system partition";
 
@@ -204,11 +205,24 @@ static int make_state(const struct disk *disk, struct pool *pool, uint64_t size,
 
 	identity_uuid(disk->build_id, "state file system", uuid);
 	identity_uuid(disk->build_id, "state hash seed", seed);
-	const char *argv[] = {"mkfs.ext4", "-q", "-F", "-b", "4096", "-L", "state", "-m", "0", "-U", uuid, "-E",
+	const char *argv[] = {"mkfs.ext4",
+			      "-q",
+			      "-F",
+			      "-b",
+			      "4096",
+			      "-L",
+			      "state",
+			      "-m",
+			      "0",
+			      "-U",
+			      uuid,
+			      "-E",
 			      pool_printf(pool,
 					  "hash_seed=%s,root_owner=0:0,lazy_itable_init=0,"
-					  "lazy_journal_init=0,nodiscard", seed),
-			      image, NULL};
+					  "lazy_journal_init=0,nodiscard",
+					  seed),
+			      image,
+			      NULL};
 	return error < 0 ? error : run_step("make the state file system", argv);
 }
 
@@ -294,8 +308,7 @@ static int make_contents(const struct disk *disk, struct pool *pool, struct disk
 
 		if (partition->content != NULL)
 			continue;
-		partition->content = pool_printf(pool, "%s/%s.img", disk->scratch,
-						 partition->name);
+		partition->content = pool_printf(pool, "%s/%s.img", disk->scratch, partition->name);
 		if (strcmp(partition->name, GPT_NAME_ESP) == 0)
 			error = make_esp(disk, pool, partition->content);
 		else
@@ -307,8 +320,8 @@ static int make_contents(const struct disk *disk, struct pool *pool, struct disk
 static int partition_disk(const struct disk *disk, const struct disk_layout *layout)
 {
 	/* No re-reading, no locking: it is a file, and nobody else's. */
-	const char *argv[] = {"sfdisk", "--quiet", "--no-reread", "--no-tell-kernel", disk->path,
-			      NULL};
+	const char *argv[] = {"sfdisk",           "--quiet",  "--no-reread",
+			      "--no-tell-kernel", disk->path, NULL};
 	struct bytes script = {0};
 	struct run call = {.step = "partition the disk", .argv = argv};
 	int error;

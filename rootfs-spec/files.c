@@ -136,8 +136,8 @@ int file_copy(const char *from, const char *to, mode_t mode)
 	for (;;) {
 		ssize_t n = copy_file_range(in, NULL, out, NULL, 1u << 30, 0);
 
-		if (n < 0 && (errno == EXDEV || errno == EINVAL || errno == ENOSYS ||
-			      errno == EOPNOTSUPP)) {
+		if (n < 0 &&
+		    (errno == EXDEV || errno == EINVAL || errno == ENOSYS || errno == EOPNOTSUPP)) {
 			char buffer[1 << 14];
 
 			n = read(in, buffer, sizeof(buffer));

@@ -37,8 +37,8 @@ struct star {
 static bool step_back(struct star *one, struct star *two, const char **pattern, const char **path)
 {
 	struct star *star = one->pattern != NULL && *one->path != '\0' && *one->path != '/' ? one
-			    : two->pattern != NULL && *two->path != '\0'		       ? two
-											       : NULL;
+			    : two->pattern != NULL && *two->path != '\0'                    ? two
+											    : NULL;
 
 	if (star == NULL)
 		return false;

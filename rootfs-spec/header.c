@@ -80,8 +80,8 @@ int header_make(const struct header_facts *facts, const struct signer *signer,
 		return error;
 	if (header_fill(facts, signer, size, &header) < 0)
 		return report_refusal("slot header: name '%s' or version '%s' is longer than %zu "
-				      "bytes", facts->name, facts->version,
-				      sizeof(header.name) - 1);
+				      "bytes",
+				      facts->name, facts->version, sizeof(header.name) - 1);
 	if (slot_header_check(&header, &reason) < 0)
 		return report_refusal("slot header: %s", reason);
 	bytes_add(partition, &header, sizeof(header));

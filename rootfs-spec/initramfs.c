@@ -46,13 +46,11 @@ static int compress(const struct bytes *plain, struct bytes *compressed)
 	return 0;
 }
 
-int initramfs_make(const struct initramfs *initramfs, struct bytes *compressed,
-		   size_t *plain_bytes)
+int initramfs_make(const struct initramfs *initramfs, struct bytes *compressed, size_t *plain_bytes)
 {
 	/* Mount points of early boot; /root is where the slot's root is mounted. */
-	static const char *const directories[] = {"dev",     "proc",		"sys",
-						  "run",     "root",		"keelson",
-						  "keelson/keys", "keelson/modules"};
+	static const char *const directories[] = {
+		"dev", "proc", "sys", "run", "root", "keelson", "keelson/keys", "keelson/modules"};
 	struct cpio cpio = {0};
 	int error;
 

@@ -36,7 +36,9 @@ static void octal(char *field, size_t size, size_t value)
 static void tar_add(struct bytes *tar, const char *name, unsigned int mode, char type,
 		    const void *data, size_t size)
 {
-	struct ustar header = {.type = type, .magic = "ustar\0" "00"};
+	struct ustar header = {.type = type,
+			       .magic = "ustar\0"
+					"00"};
 	const unsigned char *at = (const unsigned char *)&header;
 	size_t sum = 0;
 
@@ -144,8 +146,7 @@ void oci_pack(const struct oci_image *image, struct bytes *archive)
 	struct bytes index = {0};
 	struct blob *blobs[] = {&layer, &config, &manifest};
 
-	tar_add(&layer.bytes, image->program_name, 0755, '0', image->program,
-		image->program_bytes);
+	tar_add(&layer.bytes, image->program_name, 0755, '0', image->program, image->program_bytes);
 	tar_end(&layer.bytes);
 	blob_seal(&layer);
 	make_config(image, &layer, &config);

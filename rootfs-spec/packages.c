@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define KERNEL_PREFIX "linux-image-"
 
@@ -41,8 +42,7 @@ static const char **sorted_names(const struct spec *spec, struct pool *pool)
 }
 
 /* What decides the choice of packages, as one hash. */
-static void request_digest(const struct spec *spec, struct pool *pool,
-			   char text[SHA256_TEXT_BYTES])
+static void request_digest(const struct spec *spec, struct pool *pool, char text[SHA256_TEXT_BYTES])
 {
 	const char **names = sorted_names(spec, pool);
 	struct bytes request = {0};
@@ -148,7 +148,8 @@ static int read_lock(const char *path, struct pool *pool, struct package_set *se
 		error = lock_parse((char *)text.data, pool, set, &line);
 		if (error < 0)
 			report_refusal("%s:%zu: not a line of a lock file; `keelson lock` writes "
-				       "a new one", path, line);
+				       "a new one",
+				       path, line);
 	}
 	bytes_free(&text);
 	return error;
@@ -165,26 +166,34 @@ static int write_lock(const char *path, const struct package_set *set)
 	return error;
 }
 
-int packages_choose(const struct spec *spec, const char *lock_path, struct apt *apt,
-		    struct diagnostics *diagnostics, struct package_set *set)
+static int read_current_lock(const char *path, const char *request, struct pool *pool,
+			     struct package_set *set)
 {
-	char request[SHA256_TEXT_BYTES];
+	int error = read_lock(path, pool, set);
+
+	if (error == 0 && strcmp(set->request, request) != 0)
+		error = report_refusal("%s was made for another list of packages; `keelson lock` "
+				       "brings it up to date",
+				       path);
+	return error;
+}
+
+static int choose(const struct spec *spec, const char *spec_path, struct apt *apt, bool update,
+		  struct diagnostics *diagnostics, struct package_set *set)
+{
+	const char *lock_path = packages_lock_path(apt->pool, spec_path);
 	const char *resolved = cache_subdirectory(apt->pool, apt->downloads, "resolved");
+	char request[SHA256_TEXT_BYTES];
 	const char *remembered;
 	int error;
 
-	request_digest(spec, apt->pool, request);
 	if (resolved == NULL)
 		return -EIO;
-	if (file_exists(lock_path)) {
-		error = read_lock(lock_path, apt->pool, set);
-		if (error == 0 && strcmp(set->request, request) != 0)
-			error = report_refusal("%s was made for another list of packages; "
-					       "`keelson lock` brings it up to date", lock_path);
-		return error;
-	}
+	request_digest(spec, apt->pool, request);
+	if (file_exists(lock_path))
+		return read_current_lock(lock_path, request, apt->pool, set);
 	remembered = pool_printf(apt->pool, "%s/%s.lock", resolved, request);
-	if (file_exists(remembered))
+	if (!update && file_exists(remembered))
 		return read_lock(remembered, apt->pool, set);
 	error = packages_resolve(spec, apt, diagnostics, set);
 	return error < 0 ? error : write_lock(remembered, set);
@@ -229,8 +238,8 @@ static int unpack(struct pool *pool, struct package *package)
 {
 	const char *temporary = pool_printf(pool, "%s.new", package->tree);
 	const char *open[] = {"dpkg-deb", "--fsys-tarfile", package->deb, NULL};
-	const char *extract[] = {"tar", "-x", "-p", "-f", "-", "--no-same-owner", "-C", temporary,
-				 NULL};
+	const char *extract[] = {"tar", "-x",      "-p", "-f", "-", "--no-same-owner",
+				 "-C",  temporary, NULL};
 	const char *step = pool_printf(pool, "unpack %s", package->name);
 	struct run first = {.step = step, .argv = open};
 	struct run second = {.step = step, .argv = extract};
@@ -293,7 +302,7 @@ static int add_local(const struct spec *spec, struct pool *pool, struct package_
 	return error;
 }
 
-int packages_unpack(const struct spec *spec, struct apt *apt, struct package_set *set)
+static int unpack_all(const struct spec *spec, struct apt *apt, struct package_set *set)
 {
 	size_t todo = 0;
 	int error = apt_fetch(apt, set);
@@ -310,5 +319,24 @@ int packages_unpack(const struct spec *spec, struct apt *apt, struct package_set
 	for (size_t i = 0; i < set->count && error == 0; i++)
 		if (!file_exists(set->list[i].tree))
 			error = unpack(apt->pool, &set->list[i]);
+	return error;
+}
+
+int packages_get(const struct spec *spec, const char *spec_path, const char *cache, bool update,
+		 struct diagnostics *diagnostics, struct package_set *set)
+{
+	struct apt apt;
+	int error = apt_open(&apt, spec->pool, cache);
+	int lock;
+
+	if (error < 0)
+		return error;
+	lock = file_lock(pool_printf(spec->pool, "%s/lock", apt.downloads));
+	if (lock < 0)
+		return lock;
+	error = choose(spec, spec_path, &apt, update, diagnostics, set);
+	if (error == 0)
+		error = unpack_all(spec, &apt, set);
+	close(lock);
 	return error;
 }

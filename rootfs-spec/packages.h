@@ -22,16 +22,14 @@ int packages_resolve(const struct spec *spec, struct apt *apt, struct diagnostic
 		     struct package_set *set);
 
 /*
- * The same from the lock at `lock_path` if there is one, else from what an earlier build of the
- * same list resolved to, else from the sources. An outdated lock is an error that says so.
- */
-int packages_choose(const struct spec *spec, const char *lock_path, struct apt *apt,
-		    struct diagnostics *diagnostics, struct package_set *set);
-
-/*
- * Fetch and unpack every package of the set and the spec's local ones, which are appended to it.
+ * All packages of the spec, unpacked: those of the lock file beside `spec_path` if there is one,
+ * else what an earlier build of the same list resolved to (unless `update`), else what the sources
+ * have now. An outdated lock is an error that says so. The spec's local packages come last.
+ *
  * What was unpacked once is used again; a .deb is checked against its SHA-256 before it is opened.
+ * One program at a time does this in one cache.
  */
-int packages_unpack(const struct spec *spec, struct apt *apt, struct package_set *set);
+int packages_get(const struct spec *spec, const char *spec_path, const char *cache, bool update,
+		 struct diagnostics *diagnostics, struct package_set *set);
 
 #endif

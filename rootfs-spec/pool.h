@@ -21,8 +21,7 @@ void *pool_alloc(struct pool *pool, size_t size);
 
 char *pool_copy(struct pool *pool, const char *text, size_t length);
 char *pool_strdup(struct pool *pool, const char *text);
-char *pool_printf(struct pool *pool, const char *format, ...)
-	__attribute__((format(printf, 2, 3)));
+char *pool_printf(struct pool *pool, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 void pool_free(struct pool *pool);
 
@@ -41,8 +40,7 @@ void bytes_printf(struct bytes *bytes, const char *format, ...)
 void bytes_free(struct bytes *bytes);
 
 /* An array of `*list` with room for one more: doubles it within the pool when `count` fills it. */
-#define POOL_GROW(pool, list, count)                                                               \
-	((list) = pool_grow((pool), (list), (count), sizeof(*(list))))
+#define POOL_GROW(pool, list, count) ((list) = pool_grow((pool), (list), (count), sizeof(*(list))))
 void *pool_grow(struct pool *pool, void *list, size_t count, size_t stride);
 
 #endif

@@ -17,8 +17,8 @@
 #define PROGRAM "program:"
 
 /* Where they are below a build directory, and beside an installed bin/keelson. */
-static const char *const places[] = {"", "init", "svc", "rootfs-spec", "rootfs-spec/pause",
-				     "libexec/keelson"};
+static const char *const places[] = {
+	"", "init", "svc", "rootfs-spec", "rootfs-spec/pause", "libexec/keelson"};
 
 static bool is_program(const char *path)
 {
@@ -102,7 +102,8 @@ const char *programs_find(const struct programs *programs, const char *name)
 	if (is_program(path))
 		return path;
 	report_refusal("the program %s is neither in %s nor %s; --program %s=PATH says where it "
-		       "is", name, base != NULL ? base : "/", path, name);
+		       "is",
+		       name, base != NULL ? base : "/", path, name);
 	return NULL;
 }
 

@@ -52,8 +52,7 @@ static _Noreturn void child_exec(const struct run *run, int in, int out, int err
 	int error;
 
 	if (dup2(in, STDIN_FILENO) < 0 || dup2(out, STDOUT_FILENO) < 0 ||
-	    dup2(err, STDERR_FILENO) < 0 ||
-	    (run->directory != NULL && chdir(run->directory) < 0))
+	    dup2(err, STDERR_FILENO) < 0 || (run->directory != NULL && chdir(run->directory) < 0))
 		goto failed;
 	signal(SIGPIPE, SIG_DFL);
 	search_sbin();
@@ -93,7 +92,8 @@ static int start(struct child *child, const struct run *run, int in, int out)
 	int report[2] = {-1, -1};
 	int error = 0;
 
-	*child = (struct child){.run = run, .pid = -1, .output = -1, .errors = -1, .began = now_s()};
+	*child =
+		(struct child){.run = run, .pid = -1, .output = -1, .errors = -1, .began = now_s()};
 	if (in < 0 || pipe2(errors, O_CLOEXEC) < 0 || pipe2(report, O_CLOEXEC) < 0)
 		error = errno;
 	if (error == 0 && out < 0) {

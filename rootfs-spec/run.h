@@ -13,10 +13,10 @@ struct run {
 	const char *const *argv; /* NULL-terminated; argv[0] is looked up in PATH and the sbins */
 	const char *directory;   /* to run in; NULL: where we are */
 	const char *const *environment; /* "NAME=value" beyond what is inherited; NULL: none */
-	const void *input;       /* standard input; NULL: empty */
+	const void *input;              /* standard input; NULL: empty */
 	size_t input_bytes;
-	struct bytes *output;    /* standard output is appended; NULL: dropped */
-	struct bytes *errors;    /* with it set, a non-zero exit is not reported but returned as
+	struct bytes *output; /* standard output is appended; NULL: dropped */
+	struct bytes *errors; /* with it set, a non-zero exit is not reported but returned as
 				  * -ECHILD, and standard error is appended; NULL: reported */
 };
 

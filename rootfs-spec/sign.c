@@ -32,10 +32,10 @@ static int make_development_key(struct pool *pool, const char *directory, const 
 {
 	const char *config = pool_printf(pool, "%s/request.cnf", directory);
 	const char *new_key = pool_printf(pool, "%s.new", key);
-	const char *argv[] = {"openssl", "req",	    "-x509",	   "-new",   "-newkey",
-			      "rsa:2048", "-nodes", "-sha256",	   "-days",  "36500",
-			      "-config", config,    "-keyout",	   new_key,  "-outform",
-			      "DER",	 "-out",    certificate,   NULL};
+	const char *argv[] = {"openssl",  "req",    "-x509",     "-new",  "-newkey",
+			      "rsa:2048", "-nodes", "-sha256",   "-days", "36500",
+			      "-config",  config,   "-keyout",   new_key, "-outform",
+			      "DER",      "-out",   certificate, NULL};
 	struct run call = {.step = "make a development key", .argv = argv};
 	int error;
 
@@ -71,8 +71,8 @@ static int find_development_key(struct signer *signer, struct pool *pool, const 
 /* DER is what the kernel reads; PEM is what people keep. */
 static int read_certificate(struct signer *signer)
 {
-	const char *argv[] = {"openssl", "x509", "-in", signer->certificate, "-outform", "DER",
-			      NULL};
+	const char *argv[] = {"openssl",  "x509", "-in", signer->certificate,
+			      "-outform", "DER",  NULL};
 	struct run call = {.step = "read the certificate", .argv = argv, .output = &signer->der};
 	int error = run(&call);
 
@@ -108,6 +108,7 @@ int sign(const struct signer *signer, const void *data, size_t size, struct byte
 
 	if (error == 0 && length != 256 && length != 384 && length != 512)
 		return report_refusal("sign the slot header: %s is no RSA key of 2048, 3072 or "
-				      "4096 bits", signer->key);
+				      "4096 bits",
+				      signer->key);
 	return error;
 }

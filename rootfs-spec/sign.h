@@ -13,9 +13,9 @@
 #include "rootfs-spec/sha256.h"
 
 struct signer {
-	const char *key;         /* PEM file */
-	const char *certificate; /* PEM or DER file */
-	struct bytes der;        /* the certificate; the caller's to free */
+	const char *key;              /* PEM file */
+	const char *certificate;      /* PEM or DER file */
+	struct bytes der;             /* the certificate; the caller's to free */
 	uint8_t key_id[SHA256_BYTES]; /* SHA-256 of `der` */
 };
 

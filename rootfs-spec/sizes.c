@@ -103,9 +103,8 @@ void sizes_print(const struct sizes *sizes, const char *title, size_t rows, stru
 		const struct size_share *share = &sizes->list[i];
 
 		bytes_printf(out, "  %12s  %5.1f%%  %5zu  %s\n", sizes_text(pool, share->bytes),
-			     sizes->bytes > 0
-				     ? 100.0 * (double)share->bytes / (double)sizes->bytes
-				     : 0.0,
+			     sizes->bytes > 0 ? 100.0 * (double)share->bytes / (double)sizes->bytes
+					      : 0.0,
 			     share->files, share->name);
 	}
 }

@@ -14,7 +14,8 @@
 
 const char *tree_usr_merge(struct pool *pool, const char *path)
 {
-	static const char *const merged[] = {"/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"};
+	static const char *const merged[] = {"/bin",   "/sbin",  "/lib",
+					     "/lib32", "/lib64", "/libx32"};
 
 	for (size_t i = 0; i < sizeof(merged) / sizeof(merged[0]); i++) {
 		size_t length = strlen(merged[i]);
@@ -342,8 +343,8 @@ int tree_write(const struct tree *tree, const char *directory)
 	int error = 0;
 
 	for (size_t i = 0; i < tree->count && error == 0; i++)
-		error = write_entry(&tree->list[i], pool_printf(tree->pool, "%s%s", directory,
-								tree->list[i].path));
+		error = write_entry(&tree->list[i],
+				    pool_printf(tree->pool, "%s%s", directory, tree->list[i].path));
 	/* Children first: a mode may forbid to write into a directory. */
 	for (size_t i = tree->count; i-- > 0 && error == 0;) {
 		const char *path;

@@ -46,9 +46,16 @@ int verity_tree_make(const char *image, const char *tree_path, const uint8_t sal
 	char salt_text[SHA256_TEXT_BYTES];
 	char salt_option[16 + SHA256_TEXT_BYTES];
 	char uuid_option[64];
-	const char *argv[] = {"veritysetup",  "format",	   "--hash=sha256", "--data-block-size=4096",
-			      "--hash-block-size=4096",	   salt_option,	    uuid_option,
-			      image,	      tree_path,   NULL};
+	const char *argv[] = {"veritysetup",
+			      "format",
+			      "--hash=sha256",
+			      "--data-block-size=4096",
+			      "--hash-block-size=4096",
+			      salt_option,
+			      uuid_option,
+			      image,
+			      tree_path,
+			      NULL};
 	struct bytes output = {0};
 	struct run call = {.step = "make the hash tree", .argv = argv, .output = &output};
 	int64_t size = file_size(image);

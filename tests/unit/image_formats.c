@@ -65,8 +65,17 @@ static unsigned long hex(const char *field)
 }
 
 /* The fields of a newc header, by buffer-format.rst. */
-enum { MODE = 14, UID = 22, GID = 30, MTIME = 46, FILESIZE = 54, RMAJOR = 78, RMINOR = 86,
-       NAMESIZE = 94, HEADER = 110 };
+enum {
+	MODE = 14,
+	UID = 22,
+	GID = 30,
+	MTIME = 46,
+	FILESIZE = 54,
+	RMAJOR = 78,
+	RMINOR = 86,
+	NAMESIZE = 94,
+	HEADER = 110
+};
 
 static void a_cpio_archive_is_what_the_kernel_reads(void **state)
 {
@@ -76,10 +85,8 @@ static void a_cpio_archive_is_what_the_kernel_reads(void **state)
 		const char *content;
 		unsigned long minor;
 	} expected[] = {
-		{"dev", 040755, "", 0},
-		{"dev/console", 020600, "", 1},
-		{"init", 0100755, "12345", 0},
-		{"link", 0120777, "target", 0},
+		{"dev", 040755, "", 0},        {"dev/console", 020600, "", 1},
+		{"init", 0100755, "12345", 0}, {"link", 0120777, "target", 0},
 		{"TRAILER!!!", 0, "", 0},
 	};
 	struct cpio cpio = {0};
@@ -168,7 +175,8 @@ static void a_container_image_is_whole(void **state)
 			    size);
 	index = member(&tar, "index.json", &size);
 	assert_non_null(index);
-	assert_non_null(strstr(index, "\"io.containerd.image.name\":\"localhost/keelson/pause:1\""));
+	assert_non_null(
+		strstr(index, "\"io.containerd.image.name\":\"localhost/keelson/pause:1\""));
 	assert_non_null(strstr(index, "\"org.opencontainers.image.ref.name\":\"1\""));
 	manifest = blob(&tar, index, "manifests", &size);
 	config = blob(&tar, manifest, "\"config\"", &size);
@@ -279,7 +287,8 @@ static void a_filled_header_passes_the_nodes_check(void **state)
 
 static void a_name_that_does_not_fit_a_header_is_refused(void **state)
 {
-	static const char name[] = "0123456789012345678901234567890123456789012345678901234567890123";
+	static const char name[] =
+		"0123456789012345678901234567890123456789012345678901234567890123";
 	static const uint8_t build_id[32];
 	const struct verity_tree tree = {.data_blocks = 1, .hash_blocks = 2};
 	const struct signer signer = {0};
@@ -316,9 +325,14 @@ static void a_disk_holds_two_slots_and_the_state(void **state)
 		uint64_t size_mib;
 		uint32_t priority;
 	} expected[] = {
-		{"esp", 1, 64, 0},	       {"root-a", 65, 128, 2}, {"root-a-verity", 193, 2, 0},
-		{"root-a-header", 195, 1, 0},  {"root-b", 196, 128, 1}, {"root-b-verity", 324, 2, 0},
-		{"root-b-header", 326, 1, 0},  {"state", 327, 256, 0},
+		{"esp", 1, 64, 0},
+		{"root-a", 65, 128, 2},
+		{"root-a-verity", 193, 2, 0},
+		{"root-a-header", 195, 1, 0},
+		{"root-b", 196, 128, 1},
+		{"root-b-verity", 324, 2, 0},
+		{"root-b-header", 326, 1, 0},
+		{"state", 327, 256, 0},
 	};
 	static const uint8_t build_id[32] = {1};
 	char root[] = "/tmp/keelson-root.XXXXXX";

@@ -198,14 +198,15 @@ static int make_modules(void **state)
 	(void)state;
 	if (mkdtemp(directory) == NULL)
 		return -1;
-	put("modules.dep", "kernel/net/bridge/bridge.ko: kernel/net/802/stp.ko kernel/net/llc/llc.ko\n"
-			   "kernel/net/802/stp.ko: kernel/net/llc/llc.ko\n"
-			   "kernel/net/llc/llc.ko:\n"
-			   "kernel/net/br_netfilter.ko: kernel/net/bridge/bridge.ko "
-			   "kernel/net/802/stp.ko kernel/net/llc/llc.ko\n"
-			   "kernel/drivers/md/dm-mod.ko:\n"
-			   "kernel/a.ko: kernel/b.ko\n"
-			   "kernel/b.ko: kernel/a.ko\n");
+	put("modules.dep",
+	    "kernel/net/bridge/bridge.ko: kernel/net/802/stp.ko kernel/net/llc/llc.ko\n"
+	    "kernel/net/802/stp.ko: kernel/net/llc/llc.ko\n"
+	    "kernel/net/llc/llc.ko:\n"
+	    "kernel/net/br_netfilter.ko: kernel/net/bridge/bridge.ko "
+	    "kernel/net/802/stp.ko kernel/net/llc/llc.ko\n"
+	    "kernel/drivers/md/dm-mod.ko:\n"
+	    "kernel/a.ko: kernel/b.ko\n"
+	    "kernel/b.ko: kernel/a.ko\n");
 	put("modules.builtin", "kernel/fs/ext4/ext4.ko\nkernel/drivers/nvme/nvme-core.ko\n");
 	return 0;
 }
@@ -238,8 +239,8 @@ static void modules_load_after_what_they_need(void **state)
 
 		while (count < 4 && cases[i].names[count] != NULL)
 			count++;
-		assert_int_equal(
-			modules_resolve(directory, cases[i].names, count, &list, &missing), 0);
+		assert_int_equal(modules_resolve(directory, cases[i].names, count, &list, &missing),
+				 0);
 		for (size_t m = 0; m < list.count; m++) {
 			const char *base = strrchr(list.paths[m], '/') + 1;
 
