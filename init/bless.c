@@ -40,7 +40,8 @@ static int reject(uint32_t slot)
 	struct slot_header_block block;
 	struct device device;
 	char path[DEVICE_PATH_BYTES];
-	int error = devices_partition(disk.device.name, disk.slots.slot[slot].header.number, &device);
+	int error = devices_partition(disk.device.name, disk.slots.slot[slot].header.number,
+				      &device);
 
 	if (!error)
 		error = device_path(device.name, path);

@@ -33,11 +33,11 @@ enum health_verdict {
 };
 
 struct health_view {
-	bool from_slot;      /* there is a boot record */
-	bool blessed;        /* in this boot */
-	uint32_t critical;   /* a critical service in FAILED, or PLAN_NONE */
-	uint32_t missing;    /* the first service of the condition that is not up, or PLAN_NONE */
-	bool met;            /* the condition holds now ... */
+	bool from_slot;        /* there is a boot record */
+	bool blessed;          /* in this boot */
+	uint32_t critical;     /* a critical service in FAILED, or PLAN_NONE */
+	uint32_t missing;      /* the first service of the condition that is not up, or PLAN_NONE */
+	bool met;              /* the condition holds now ... */
 	uint64_t met_since_ns; /* ... and has since then */
 	uint64_t for_ns;
 	uint64_t deadline_ns; /* 0: none */

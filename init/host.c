@@ -56,7 +56,7 @@ static int machine_id_make(char id[MACHINE_ID_BYTES + 1])
 		return -EIO;
 	random[6] = (unsigned char)((random[6] & 0x0f) | 0x40);
 	random[8] = (unsigned char)((random[8] & 0x3f) | 0x80);
-	for (unsigned int i = 0; i < sizeof(random); i++) {
+	for (size_t i = 0; i < sizeof(random); i++) {
 		id[2 * i] = "0123456789abcdef"[random[i] >> 4];
 		id[2 * i + 1] = "0123456789abcdef"[random[i] & 0x0f];
 	}

@@ -17,19 +17,19 @@
 #define COUNT(phases) (sizeof(phases) / sizeof((phases)[0]))
 
 static const struct phase initramfs_phases[] = {
-	{"kernel", initramfs_kernel},     /* proc, sys, dev; reboot on a panic; the command line */
-	{"boot plan", initramfs_plan},    /* map and verify it */
+	{"kernel", initramfs_kernel},  /* proc, sys, dev; reboot on a panic; the command line */
+	{"boot plan", initramfs_plan}, /* map and verify it */
 	{"boot modules", initramfs_modules}, /* what storage needs */
-	{"watchdog", initramfs_watchdog}, /* arm the hardware watchdog if there is one */
-	{"disk", initramfs_disk},         /* wait for the disk that carries slots */
-	{"slots", initramfs_slots},       /* both examined: header, signature, root block */
-	{"root", initramfs_root},         /* choose one, burn its try, verity, mount */
-	{"switch root", initramfs_switch}, /* leave the initramfs; does not come back */
+	{"watchdog", initramfs_watchdog},    /* arm the hardware watchdog if there is one */
+	{"disk", initramfs_disk},            /* wait for the disk that carries slots */
+	{"slots", initramfs_slots},          /* both examined: header, signature, root block */
+	{"root", initramfs_root},            /* choose one, burn its try, verity, mount */
+	{"switch root", initramfs_switch},   /* leave the initramfs; does not come back */
 };
 
 static const struct phase node_phases[] = {
-	{"plan", node_plan},             /* map and verify it; the world; the boot record */
-	{"modules", node_modules},       /* before mounts: they bring file systems */
+	{"plan", node_plan},       /* map and verify it; the world; the boot record */
+	{"modules", node_modules}, /* before mounts: they bring file systems */
 	{"mounts", node_mounts},
 	{"sysctls", node_sysctls},
 	{"paths", node_paths},

@@ -25,6 +25,7 @@ static int marks_open(const char *device, struct marks *marks)
 	char path[DEVICE_PATH_BYTES];
 	int error = device_path(device, path);
 
+	*marks = (struct marks){.fd = -1};
 	if (error)
 		return error;
 	marks->fd = open(path, O_RDWR | O_CLOEXEC);
@@ -38,8 +39,6 @@ static int marks_open(const char *device, struct marks *marks)
 	newest = slot_marks_newest(marks->copies);
 	if (newest)
 		marks->next = *newest;
-	else
-		memset(&marks->next, 0, sizeof(marks->next));
 	return 0;
 }
 

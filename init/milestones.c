@@ -9,20 +9,25 @@
 #include "mount/sys.h"
 #include "svc/log.h"
 
-int milestones_open(void)
+static int watch_directory(int fd)
 {
-	cleanup_fd fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-	int owned;
-
-	if (fd < 0)
-		return -errno;
 	if (mkdir(MILESTONES_DIRECTORY, 0755) < 0 && errno != EEXIST)
 		return -errno;
 	if (inotify_add_watch(fd, MILESTONES_DIRECTORY, IN_CREATE | IN_MOVED_TO | IN_ONLYDIR) < 0)
 		return -errno;
-	owned = fd;
-	fd = -1;
-	return owned;
+	return 0;
+}
+
+int milestones_open(void)
+{
+	int fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	int error = fd < 0 ? -errno : watch_directory(fd);
+
+	if (!error)
+		return fd;
+	if (fd >= 0)
+		close(fd);
+	return error;
 }
 
 static void stamp(const char *file, uint64_t at_ns)

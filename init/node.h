@@ -36,7 +36,7 @@ struct node {
 	int milestones_fd; /* -1: none */
 	const char *cgroup_root;
 	bool trace;
-	uint32_t traced;   /* events of the timeline printed so far */
+	uint32_t traced;        /* events of the timeline printed so far */
 	uint64_t taken_over_ns; /* when this program began */
 	uint64_t services_ns;   /* when services were first started */
 	uint64_t fed_ns;        /* watchdog */
@@ -49,10 +49,10 @@ extern struct timeline *node_timeline;
 
 /* ---- phases of the slot's PID 1, in the order of main.c ---- */
 
-int node_log(void);        /* where log lines go; keelson.log= and the record's words */
-int node_plan(void);       /* map and verify the node plan, make the world, take the record over */
-int node_modules(void);    /* in the plan's order, all from the root itself */
-int node_mounts(void);     /* root shared, then the plan's mounts in order */
+int node_log(void);     /* where log lines go; keelson.log= and the record's words */
+int node_plan(void);    /* map and verify the node plan, make the world, take the record over */
+int node_modules(void); /* in the plan's order, all from the root itself */
+int node_mounts(void);  /* root shared, then the plan's mounts in order */
 int node_sysctls(void);
 int node_paths(void);      /* directories, links, files and copies */
 int node_host(void);       /* name, machine id, loopback, clock, limits */

@@ -33,7 +33,8 @@ static int make(const struct plan *plan, const struct plan_path *path)
 	case PLAN_PATH_DIRECTORY: return make_directory(name, path->mode, path->uid, path->gid);
 	case PLAN_PATH_SYMLINK: return make_link(name, content, path->uid, path->gid);
 	case PLAN_PATH_FILE:
-		return file_create(name, content, strlen(content), path->mode, path->uid, path->gid);
+		return file_create(name, content, strlen(content), path->mode, path->uid,
+				   path->gid);
 	case PLAN_PATH_COPY: return file_copy(content, name, path->mode, path->uid, path->gid);
 	}
 	return -EINVAL;

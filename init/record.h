@@ -18,25 +18,25 @@ struct record {
 	uint64_t magic;
 	uint32_t version;
 	uint32_t size_bytes;
-	uint32_t crc32; /* of the record with this field zero */
-	uint32_t slot;  /* 0: a, 1: b */
-	uint32_t tries_left; /* after this boot's try was burned */
-	uint32_t successful; /* 1: the slot had been blessed before */
-	uint32_t forced;     /* 1: chosen by keelson.slot= */
+	uint32_t crc32;       /* of the record with this field zero */
+	uint32_t slot;        /* 0: a, 1: b */
+	uint32_t tries_left;  /* after this boot's try was burned */
+	uint32_t successful;  /* 1: the slot had been blessed before */
+	uint32_t forced;      /* 1: chosen by keelson.slot= */
 	uint32_t last_resort; /* 1: sound but out of tries, booted for want of a better one */
-	char disk[32];       /* kernel name of the disk, "vda" */
+	char disk[32];        /* kernel name of the disk, "vda" */
 	uint8_t disk_guid[16];
 	uint32_t sector_bytes;
-	uint32_t entry;      /* index of the root partition's GPT entry */
-	char root_device[32];   /* kernel name, "vda2" */
+	uint32_t entry;       /* index of the root partition's GPT entry */
+	char root_device[32]; /* kernel name, "vda2" */
 	char hash_device[32];
 	char header_device[32];
 	struct slot_header header; /* verified */
-	uint32_t other_state;   /* private to init/slot: verdict of the other slot */
-	uint32_t trace;         /* keelson.trace was given */
-	uint32_t log_level;     /* keelson.log= */
-	uint32_t kexecs;        /* kexecs in this boot, 0 or 1 */
-	uint32_t burned;        /* 1: this boot took a try from the slot */
+	uint32_t other_state;      /* private to init/slot: verdict of the other slot */
+	uint32_t trace;            /* keelson.trace was given */
+	uint32_t log_level;        /* keelson.log= */
+	uint32_t kexecs;           /* kexecs in this boot, 0 or 1 */
+	uint32_t burned;           /* 1: this boot took a try from the slot */
 	uint32_t zero;
 	struct timeline timeline;
 };

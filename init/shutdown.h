@@ -57,7 +57,7 @@ struct shutdown_groups {
 };
 
 struct shutdown_view {
-	bool first_down;   /* no service of the group has a process */
+	bool first_down; /* no service of the group has a process */
 	bool runtime_down;
 	bool all_down;
 	bool pods;         /* processes in the pods' cgroup */

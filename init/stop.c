@@ -76,7 +76,8 @@ static void enter_pods(int signal)
 	if (signal == SIGKILL)
 		(void)groups_kill(pods);
 	else
-		log_info("shutdown: %u processes of pods asked to end", groups_signal(pods, signal));
+		log_info("shutdown: %u processes of pods asked to end",
+			 groups_signal(pods, signal));
 }
 
 static _Noreturn void end(void)

@@ -44,8 +44,7 @@ static void delete_entry(int directory, const char *name, dev_t device, unsigned
 	if (depth == DEPTH_MAX)
 		return;
 
-	cleanup_fd fd =
-		openat(directory, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	cleanup_fd fd = openat(directory, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
 	if (fd < 0)
 		return;

@@ -34,7 +34,9 @@ static bool mounted_already(const char *target, const char *type)
 		const char *type;
 		unsigned long magic;
 	} kinds[] = {
-		{"proc", PROC_SUPER_MAGIC}, {"sysfs", SYSFS_MAGIC}, {"devtmpfs", TMPFS_MAGIC},
+		{"proc", PROC_SUPER_MAGIC},
+		{"sysfs", SYSFS_MAGIC},
+		{"devtmpfs", TMPFS_MAGIC},
 	};
 	struct stat here, root;
 	struct statfs fs;

@@ -58,10 +58,10 @@ static void words_are_read_as_documented(void **state)
 static void a_wrong_word_is_a_complaint_and_changes_nothing(void **state)
 {
 	static const char *const wrong[] = {
-		"keelson.slot",	     "keelson.slot=",	 "keelson.slot=c",	"keelson.slot=ab",
-		"keelson.trace=1",   "keelson.trace=",	 "keelson.log",		"keelson.log=loud",
-		"keelson.log=6",     "keelson.",	 "keelson.slott=a",	"keelson.SLOT=a",
-		"keelson.slot=a=b",  "keelson.slot=\"a\"",
+		"keelson.slot",     "keelson.slot=",      "keelson.slot=c",  "keelson.slot=ab",
+		"keelson.trace=1",  "keelson.trace=",     "keelson.log",     "keelson.log=loud",
+		"keelson.log=6",    "keelson.",           "keelson.slott=a", "keelson.SLOT=a",
+		"keelson.slot=a=b", "keelson.slot=\"a\"",
 	};
 
 	(void)state;
@@ -103,8 +103,12 @@ static void an_unclosed_quote_ends_with_the_line(void **state)
 
 static void arguments_are_read_and_foreign_ones_noted(void **state)
 {
-	char *argv[] = {(char[]){"init"}, (char[]){"--plan=/tmp/p"}, (char[]){"single"},
-			(char[]){"--record=7"}, (char[]){"--container"}, (char[]){"--watchdog=8"},
+	char *argv[] = {(char[]){"init"},
+			(char[]){"--plan=/tmp/p"},
+			(char[]){"single"},
+			(char[]){"--record=7"},
+			(char[]){"--container"},
+			(char[]){"--watchdog=8"},
 			NULL};
 	struct options options;
 
@@ -141,12 +145,18 @@ static void signals_mean_what_systemd_documents(void **state)
 		bool forced;
 		enum control_power action;
 	} cases[] = {
-		{15, true, false, CONTROL_POWEROFF}, {30, true, false, CONTROL_POWEROFF},
-		{2, true, false, CONTROL_REBOOT},    {37, true, false, CONTROL_HALT},
-		{38, true, false, CONTROL_POWEROFF}, {39, true, false, CONTROL_REBOOT},
-		{47, true, true, CONTROL_HALT},	     {48, true, true, CONTROL_POWEROFF},
-		{49, true, true, CONTROL_REBOOT},    {1, false, false, 0},
-		{10, false, false, 0},		     {34, false, false, 0},
+		{15, true, false, CONTROL_POWEROFF},
+		{30, true, false, CONTROL_POWEROFF},
+		{2, true, false, CONTROL_REBOOT},
+		{37, true, false, CONTROL_HALT},
+		{38, true, false, CONTROL_POWEROFF},
+		{39, true, false, CONTROL_REBOOT},
+		{47, true, true, CONTROL_HALT},
+		{48, true, true, CONTROL_POWEROFF},
+		{49, true, true, CONTROL_REBOOT},
+		{1, false, false, 0},
+		{10, false, false, 0},
+		{34, false, false, 0},
 		{40, false, false, 0},
 	};
 

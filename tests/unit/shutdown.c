@@ -25,7 +25,7 @@ static struct shutdown_groups groups;
 static int make_node(void **state)
 {
 	static const char *const names[] = {"logger",  "prepare", "time",   "containerd",
-					    "kubelet", "agent",	  "metrics"};
+					    "kubelet", "agent",   "metrics"};
 	static const char *const argv[] = {"/bin/true", NULL};
 	struct plan_writer *writer = plan_write_new(PLAN_KIND_NODE);
 	size_t size;
@@ -70,9 +70,9 @@ static int drop_node(void **state)
 static void the_runtime_is_what_runs_pods_and_what_it_needs(void **state)
 {
 	static const enum shutdown_group expected[COUNT] = {
-		[LOGGER] = SHUTDOWN_GROUP_LOGGER,      [PREPARE] = SHUTDOWN_GROUP_RUNTIME,
-		[TIME] = SHUTDOWN_GROUP_RUNTIME,       [CONTAINERD] = SHUTDOWN_GROUP_RUNTIME,
-		[KUBELET] = SHUTDOWN_GROUP_FIRST,      [AGENT] = SHUTDOWN_GROUP_FIRST,
+		[LOGGER] = SHUTDOWN_GROUP_LOGGER, [PREPARE] = SHUTDOWN_GROUP_RUNTIME,
+		[TIME] = SHUTDOWN_GROUP_RUNTIME,  [CONTAINERD] = SHUTDOWN_GROUP_RUNTIME,
+		[KUBELET] = SHUTDOWN_GROUP_FIRST, [AGENT] = SHUTDOWN_GROUP_FIRST,
 		[METRICS] = SHUTDOWN_GROUP_FIRST,
 	};
 
@@ -145,9 +145,12 @@ static void a_stage_lasts_as_long_as_its_work_and_its_time(void **state)
 		assert_int_equal(shutdown_deadline_ns(stage, &view), cases[i].deadline_ns);
 		assert_int_equal(shutdown_next(stage, &view, cases[i].deadline_ns - 1), stage);
 		assert_int_equal(shutdown_next(stage, &view, cases[i].deadline_ns), stage + 1);
-		view = (struct shutdown_view){.first_down = true, .runtime_down = true,
-					      .all_down = true, .began_ns = 100 * S,
-					      .stage_ns = 100 * S, .budget_ns = 60 * S};
+		view = (struct shutdown_view){.first_down = true,
+					      .runtime_down = true,
+					      .all_down = true,
+					      .began_ns = 100 * S,
+					      .stage_ns = 100 * S,
+					      .budget_ns = 60 * S};
 		assert_int_equal(shutdown_next(stage, &view, 100 * S), stage + 1);
 	}
 }
