@@ -171,10 +171,33 @@ static void check_elf(struct checker *checker, struct where where, const char *p
 	check_libraries(checker, where, path, &elf, chain, depth);
 }
 
+/* The mount that hides what the image has at `path`, or NULL; an overlay shows it. */
+static const struct spec_mount *mount_over(const struct spec *spec, const char *path)
+{
+	for (size_t i = 0; i < spec->mount_count; i++) {
+		const struct spec_mount *mount = &spec->mounts[i];
+		size_t length = strlen(mount->target.text);
+
+		if (mount->source_kind != PLAN_SOURCE_OVERLAY && length > 1 &&
+		    strncmp(path, mount->target.text, length) == 0 && path[length] == '/')
+			return mount;
+	}
+	return NULL;
+}
+
 static void check_program(struct checker *checker, const struct text *program)
 {
 	const char *path = program->text;
+	const struct spec_mount *mount = mount_over(checker->spec, path);
 	struct stat status;
+
+	if (mount) {
+		diagnose_warning(checker->diagnostics, program->where,
+				 "%s comes from the mount %s: nobody can look for it now", path,
+				 mount->target.text);
+		return;
+	}
+
 	int fd = root_path_open(checker->fd, path, O_RDONLY);
 
 	if (fd < 0) {
