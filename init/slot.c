@@ -40,7 +40,8 @@ static bool differ(const struct slot_view views[SLOT_COUNT],
 	return !same_bits(views[0].bits, bits[0]) || !same_bits(views[1].bits, bits[1]);
 }
 
-void slot_judge(const struct slot_table *table, const struct slot_examination examinations[SLOT_COUNT],
+void slot_judge(const struct slot_table *table,
+		const struct slot_examination examinations[SLOT_COUNT],
 		struct slot_view views[SLOT_COUNT])
 {
 	const struct slot_marks *marks[SLOT_COUNT];

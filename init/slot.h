@@ -75,7 +75,8 @@ struct slot_view {
  * From what was read to what the policy needs: bits from the table, verdict and rejection from both
  * slots' examinations and marks. A slot that the table does not have is SLOT_ABSENT.
  */
-void slot_judge(const struct slot_table *table, const struct slot_examination examinations[SLOT_COUNT],
+void slot_judge(const struct slot_table *table,
+		const struct slot_examination examinations[SLOT_COUNT],
 		struct slot_view views[SLOT_COUNT]);
 
 enum slot_why {
@@ -90,11 +91,11 @@ enum slot_why {
 const char *slot_why_text(enum slot_why why);
 
 struct slot_choice {
-	int boot;           /* 0: a, 1: b, -1: none */
+	int boot; /* 0: a, 1: b, -1: none */
 	enum slot_why why;
 	bool last_resort;
-	bool word_refused;  /* keelson.slot= named a slot that is not sound */
-	bool write;         /* `bits` differ from the disk's and must be there before the slot is used */
+	bool word_refused; /* keelson.slot= named a slot that is not sound */
+	bool write; /* `bits` differ from the disk's and must be there before the slot is used */
 	struct gpt_slot_bits bits[SLOT_COUNT];
 };
 
@@ -103,8 +104,8 @@ struct slot_choice slot_choose(const struct slot_view views[SLOT_COUNT], int for
 
 /* What to write: first the marks of slot `reject`, then the table, then the epoch. */
 struct slot_change {
-	bool refused;     /* not allowed by the rules; nothing to write */
-	bool write;       /* the table: `bits` */
+	bool refused; /* not allowed by the rules; nothing to write */
+	bool write;   /* the table: `bits` */
 	struct gpt_slot_bits bits[SLOT_COUNT];
 	int reject;       /* add this slot's root hash to its own marks; -1: none */
 	bool raise_epoch; /* then raise the epoch in the running slot's marks to its header's */

@@ -230,9 +230,7 @@ int mount_apply(const struct plan *plan, uint32_t index, const struct mount_cont
 	switch ((enum plan_source)mount->source_kind) {
 	case PLAN_SOURCE_NONE: error = mount_new(plan, mount, source, target, step); break;
 	case PLAN_SOURCE_DEVICE:
-	case PLAN_SOURCE_PARTITION:
-		error = mount_device(plan, mount, context, target, step);
-		break;
+	case PLAN_SOURCE_PARTITION: error = mount_device(plan, mount, context, target, step); break;
 	case PLAN_SOURCE_BIND: error = mount_bind(plan, mount, target, step); break;
 	case PLAN_SOURCE_OVERLAY: error = mount_overlay(plan, mount, target, step); break;
 	default: error = -EINVAL; break;

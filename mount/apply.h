@@ -13,9 +13,9 @@
 #include "rootfs-spec/plan.h"
 
 struct mount_context {
-	const char *disk;    /* kernel name of the booted disk, for PLAN_SOURCE_PARTITION */
-	int output;          /* where mkfs and fsck write, -1: nowhere */
-	uint64_t timeout_ns; /* for each of them, and for growing */
+	const char *disk;            /* kernel name of the booted disk, for PLAN_SOURCE_PARTITION */
+	int output;                  /* where mkfs and fsck write, -1: nowhere */
+	uint64_t timeout_ns;         /* for each of them, and for growing */
 	uint64_t device_deadline_ns; /* CLOCK_BOOTTIME until which a device may appear */
 };
 

@@ -182,9 +182,9 @@ int disk_write_bits(struct disk *disk, const struct gpt_slot_bits bits[SLOT_COUN
 	for (uint32_t i = 0; i < SLOT_COUNT && !error; i++) {
 		struct slot_parts *slot = &disk->slots.slot[i];
 
-		if (!slot->present || (slot->bits.priority == bits[i].priority &&
-				       slot->bits.tries == bits[i].tries &&
-				       slot->bits.successful == bits[i].successful))
+		if (!slot->present ||
+		    (slot->bits.priority == bits[i].priority && slot->bits.tries == bits[i].tries &&
+		     slot->bits.successful == bits[i].successful))
 			continue;
 		change = true;
 		slot->bits = bits[i];

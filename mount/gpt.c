@@ -25,14 +25,7 @@ enum {
 };
 
 /* Offsets in an entry: table 5.6. */
-enum {
-	AT_TYPE = 0,
-	AT_GUID = 16,
-	AT_FIRST = 32,
-	AT_LAST = 40,
-	AT_ATTRIBUTES = 48,
-	AT_NAME = 56
-};
+enum { AT_TYPE = 0, AT_GUID = 16, AT_FIRST = 32, AT_LAST = 40, AT_ATTRIBUTES = 48, AT_NAME = 56 };
 
 static const uint8_t signature[8] = {'E', 'F', 'I', ' ', 'P', 'A', 'R', 'T'};
 static const uint8_t no_guid[GPT_GUID_BYTES];
@@ -280,7 +273,7 @@ uint64_t gpt_with_slot_bits(uint64_t attributes, struct gpt_slot_bits bits)
 void gpt_guid_text(const uint8_t guid[GPT_GUID_BYTES], char text[GPT_GUID_TEXT_BYTES])
 {
 	/* The order of bytes in the text: three little-endian fields, then two arrays. */
-	static const uint8_t order[GPT_GUID_BYTES] = {3, 2, 1, 0, 5, 4, 7, 6,
+	static const uint8_t order[GPT_GUID_BYTES] = {3, 2, 1,  0,  5,  4,  7,  6,
 						      8, 9, 10, 11, 12, 13, 14, 15};
 	static const char digits[] = "0123456789abcdef";
 	char *at = text;

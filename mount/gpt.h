@@ -30,8 +30,8 @@
 
 /* One copy's header, checked. Addresses and sizes are in sectors of the disk. */
 struct gpt_header {
-	uint64_t lba;         /* where it lies */
-	uint64_t other_lba;   /* where the other copy's header lies */
+	uint64_t lba;       /* where it lies */
+	uint64_t other_lba; /* where the other copy's header lies */
 	uint64_t first_usable;
 	uint64_t last_usable; /* inclusive */
 	uint64_t entries_lba;
@@ -47,11 +47,11 @@ struct gpt {
 	struct gpt_header header; /* of the copy that counts */
 	uint32_t sector_bytes;
 	uint64_t disk_sectors;
-	bool from_backup;           /* the primary is damaged or unreachable */
-	const char *primary_fault;  /* NULL: valid */
-	const char *backup_fault;   /* NULL: valid */
-	bool differ;                /* both valid, not the same: a write was cut in between */
-	uint64_t backup_lba;        /* where the backup's header lies, or belongs */
+	bool from_backup;          /* the primary is damaged or unreachable */
+	const char *primary_fault; /* NULL: valid */
+	const char *backup_fault;  /* NULL: valid */
+	bool differ;               /* both valid, not the same: a write was cut in between */
+	uint64_t backup_lba;       /* where the backup's header lies, or belongs */
 	uint64_t backup_entries_lba;
 	uint64_t primary_entries_lba;
 	uint8_t entries[GPT_ENTRIES_MAX_BYTES]; /* as on disk */

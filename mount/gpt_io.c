@@ -94,8 +94,7 @@ static bool same_table(const struct gpt_header *a, const struct gpt_header *b)
 {
 	return a->entries_crc32 == b->entries_crc32 && a->entry_count == b->entry_count &&
 	       a->entry_bytes == b->entry_bytes && a->first_usable == b->first_usable &&
-	       a->last_usable == b->last_usable &&
-	       gpt_guid_equal(a->disk_guid, b->disk_guid);
+	       a->last_usable == b->last_usable && gpt_guid_equal(a->disk_guid, b->disk_guid);
 }
 
 /* Where a backup belongs of which only the header's address is known: entries right before it. */
@@ -143,8 +142,8 @@ int gpt_read(int fd, uint32_t sector_bytes, uint64_t disk_sectors, struct gpt *g
 		return -EBADMSG;
 	gpt->header = gpt->from_backup ? backup : primary;
 	gpt->differ = !gpt->from_backup && !gpt->backup_fault && !same_table(&primary, &backup);
-	gpt->primary_entries_lba =
-		gpt->from_backup ? primary_entries_lba(gpt) : primary.entries_lba;
+	gpt->primary_entries_lba = gpt->from_backup ? primary_entries_lba(gpt)
+						    : primary.entries_lba;
 	/* A backup of another geometry is rewritten where this table's belongs. */
 	gpt->backup_entries_lba = !gpt->backup_fault && (gpt->from_backup || !gpt->differ)
 					  ? backup.entries_lba

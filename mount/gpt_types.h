@@ -17,14 +17,16 @@
 #define GPT_GUID_BYTES 16u
 
 /* An initialiser of uint8_t[16] from the five groups of a GUID's text. */
-#define GPT_GUID(a, b, c, d, e)                                                                    \
-	{                                                                                          \
-		(uint8_t)((a)&0xff), (uint8_t)((a) >> 8 & 0xff), (uint8_t)((a) >> 16 & 0xff),      \
-		(uint8_t)((a) >> 24 & 0xff), (uint8_t)((b)&0xff), (uint8_t)((b) >> 8 & 0xff),      \
-		(uint8_t)((c)&0xff), (uint8_t)((c) >> 8 & 0xff), (uint8_t)((d) >> 8 & 0xff),       \
-		(uint8_t)((d)&0xff), (uint8_t)((e) >> 40 & 0xff), (uint8_t)((e) >> 32 & 0xff),     \
-		(uint8_t)((e) >> 24 & 0xff), (uint8_t)((e) >> 16 & 0xff),                          \
-		(uint8_t)((e) >> 8 & 0xff), (uint8_t)((e)&0xff)                                    \
+#define GPT_GUID(a, b, c, d, e)                                                               \
+	{                                                                                     \
+		(uint8_t)((a)&0xff), (uint8_t)((a) >> 8 & 0xff), (uint8_t)((a) >> 16 & 0xff), \
+			(uint8_t)((a) >> 24 & 0xff), (uint8_t)((b)&0xff),                     \
+			(uint8_t)((b) >> 8 & 0xff), (uint8_t)((c)&0xff),                      \
+			(uint8_t)((c) >> 8 & 0xff), (uint8_t)((d) >> 8 & 0xff),               \
+			(uint8_t)((d)&0xff), (uint8_t)((e) >> 40 & 0xff),                     \
+			(uint8_t)((e) >> 32 & 0xff), (uint8_t)((e) >> 24 & 0xff),             \
+			(uint8_t)((e) >> 16 & 0xff), (uint8_t)((e) >> 8 & 0xff),              \
+			(uint8_t)((e)&0xff)                                                   \
 	}
 
 #define GPT_TYPE_ESP_TEXT "c12a7328-f81f-11d2-ba4b-00a0c93ec93b"

@@ -76,7 +76,8 @@ int hash_sha256_file(int hash, int fd, uint64_t size_bytes, uint8_t digest[HASH_
 	uint8_t part[PART_BYTES];
 
 	for (uint64_t done = 0; done < size_bytes && !error;) {
-		size_t n = size_bytes - done < PART_BYTES ? (size_t)(size_bytes - done) : PART_BYTES;
+		size_t n = size_bytes - done < PART_BYTES ? (size_t)(size_bytes - done)
+							  : PART_BYTES;
 
 		error = disk_read(fd, part, n, done);
 		if (!error)

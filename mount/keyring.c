@@ -56,8 +56,7 @@ int keyring_trust(struct keyring *keyring, int hash, const char *path)
 	if (error)
 		return error;
 	/* Without a description the key type takes one from the certificate. */
-	keyring->keys[at].key =
-		sys_add_key("asymmetric", NULL, bytes, part.iov_len, keyring->id);
+	keyring->keys[at].key = sys_add_key("asymmetric", NULL, bytes, part.iov_len, keyring->id);
 	if (keyring->keys[at].key < 0)
 		return keyring->keys[at].key;
 	keyring->count++;

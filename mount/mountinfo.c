@@ -28,7 +28,8 @@ static char *unescape(char *text)
 	for (const char *from = text; *from;) {
 		bool octal = from[0] == '\\' && from[1] >= '0' && from[1] <= '3' &&
 			     from[2] >= '0' && from[2] <= '7' && from[3] >= '0' && from[3] <= '7';
-		int value = octal ? (from[1] - '0') << 6 | (from[2] - '0') << 3 | (from[3] - '0') : 0;
+		int value = octal ? (from[1] - '0') << 6 | (from[2] - '0') << 3 | (from[3] - '0')
+				  : 0;
 
 		if (value) {
 			*to++ = (char)value;

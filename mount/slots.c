@@ -20,9 +20,9 @@ static const uint8_t types[TRIPLE][GPT_GUID_BYTES] = {TYPE_ROOT, TYPE_VERITY, GP
 const char *slot_verdict_text(enum slot_verdict verdict)
 {
 	static const char *const text[] = {
-		[SLOT_ABSENT] = "absent",	[SLOT_UNREADABLE] = "unreadable",
-		[SLOT_UNSIGNED] = "unsigned",	[SLOT_UNSOUND] = "unsound",
-		[SLOT_OUTDATED] = "outdated",	[SLOT_SOUND] = "sound",
+		[SLOT_ABSENT] = "absent",     [SLOT_UNREADABLE] = "unreadable",
+		[SLOT_UNSIGNED] = "unsigned", [SLOT_UNSOUND] = "unsound",
+		[SLOT_OUTDATED] = "outdated", [SLOT_SOUND] = "sound",
 	};
 
 	return (unsigned int)verdict < sizeof(text) / sizeof(text[0]) ? text[verdict] : "?";

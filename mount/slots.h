@@ -15,13 +15,13 @@
 #define SLOT_COUNT 2u
 
 struct slot_part {
-	uint32_t number;     /* partition number as the kernel counts: entry index + 1 */
+	uint32_t number; /* partition number as the kernel counts: entry index + 1 */
 	uint64_t size_bytes;
 };
 
 struct slot_parts {
 	bool present;
-	uint32_t entry;         /* index of the root's GPT entry; tree and header follow */
+	uint32_t entry; /* index of the root's GPT entry; tree and header follow */
 	struct slot_part root;
 	struct slot_part hash;
 	struct slot_part header;
@@ -38,10 +38,10 @@ struct slot_table {
 enum slot_verdict {
 	SLOT_ABSENT = 0, /* no such slot on this disk */
 	SLOT_UNREADABLE, /* header, tree or root block could not be read */
-	SLOT_UNSIGNED,   /* no well-formed header, no trusted key, or a signature that is not right */
-	SLOT_UNSOUND,    /* the tree's root block does not match the signed root hash, or sizes do not */
-	SLOT_OUTDATED,   /* its security epoch is below the highest that was blessed on this disk */
-	SLOT_SOUND       /* signed, and its root block is the signed one */
+	SLOT_UNSIGNED, /* no well-formed header, no trusted key, or a signature that is not right */
+	SLOT_UNSOUND, /* the tree's root block does not match the signed root hash, or sizes do not */
+	SLOT_OUTDATED, /* its security epoch is below the highest that was blessed on this disk */
+	SLOT_SOUND     /* signed, and its root block is the signed one */
 };
 
 /* The verdict in a word or two, for messages. */

@@ -149,11 +149,8 @@ int state_prepare(const char *device, uint32_t flags, int output, uint64_t timeo
 	case EXT4_EMPTY:
 		*step = flags & PLAN_MOUNT_MAKE ? mkfs : "no file system";
 		return flags & PLAN_MOUNT_MAKE ? make(device, output, timeout_ns) : -EMEDIUMTYPE;
-	case EXT4_FOREIGN:
-		*step = "not an ext4 file system";
-		return -EMEDIUMTYPE;
-	case EXT4_PRESENT:
-		break;
+	case EXT4_FOREIGN: *step = "not an ext4 file system"; return -EMEDIUMTYPE;
+	case EXT4_PRESENT: break;
 	}
 	if (!(flags & PLAN_MOUNT_CHECK) ||
 	    (summary.clean && !summary.errors && !summary.journal_replay))

@@ -80,8 +80,7 @@ static inline int sys_pidfd_send_signal(int pidfd, int signal)
 static inline int32_t sys_add_key(const char *type, const char *description, const void *payload,
 				  size_t size, int32_t keyring)
 {
-	return (int32_t)sys_result(
-		syscall(SYS_add_key, type, description, payload, size, keyring));
+	return (int32_t)sys_result(syscall(SYS_add_key, type, description, payload, size, keyring));
 }
 
 static inline long sys_keyctl(int operation, unsigned long a, unsigned long b, unsigned long c,

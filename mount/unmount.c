@@ -17,9 +17,9 @@
 #include "mount/mountinfo.h"
 #include "mount/sys.h"
 
-#define MOUNTS_MAX 256u            /* looked at in one pass; the newest of them */
+#define MOUNTS_MAX 256u /* looked at in one pass; the newest of them */
 #define TARGETS_BYTES (64u << 10)
-#define LINE_BYTES (32u << 10)     /* an overlay of many layers has a long line */
+#define LINE_BYTES (32u << 10) /* an overlay of many layers has a long line */
 #define HUNG_MAX 64u
 #define PASSES_MAX 64u
 
@@ -241,8 +241,8 @@ static int unmount_pass(const struct budget *budget)
 			table.mounts[i].error = -ETIMEDOUT;
 			continue;
 		}
-		table.mounts[i].error =
-			run_timed(call_unmount, table.targets + table.mounts[i].target, step_ns);
+		table.mounts[i].error = run_timed(call_unmount,
+						  table.targets + table.mounts[i].target, step_ns);
 		if (table.mounts[i].error == 0)
 			gone++;
 		else if (table.mounts[i].error == -ETIMEDOUT && hung.count < HUNG_MAX)
