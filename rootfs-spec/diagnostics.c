@@ -8,6 +8,11 @@
 #define QUOTE_BYTES 160u /* of a source line; what is longer is cut */
 
 static const char *format_text(struct pool *pool, const char *format, va_list arguments)
+	__attribute__((format(printf, 2, 0)));
+static void add(struct diagnostics *diagnostics, struct where where, bool warning,
+		const char *format, va_list arguments) __attribute__((format(printf, 4, 0)));
+
+static const char *format_text(struct pool *pool, const char *format, va_list arguments)
 {
 	va_list again;
 

@@ -133,6 +133,9 @@ static struct node *join_lists(struct loader *loader, const struct node *base, s
 static struct node *merge(struct loader *loader, struct node *base, struct node *over,
 			  const struct schema *schema)
 {
+	/* Half of it is wrong and was told of: nothing is to be read from the whole. */
+	if (base && base->bad)
+		over->bad = true;
 	if (!schema || over->bad)
 		return over;
 	if (over->kind == NODE_MAP) {

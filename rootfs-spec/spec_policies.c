@@ -133,7 +133,7 @@ void spec_read_policies(const struct view *root, struct spec *spec)
 				    root->diagnostics};
 		struct spec_policy policy = {.name = {entry->key, entry->where},
 					     .where = entry->where};
-		if (entry->value->kind == NODE_MAP) {
+		if (entry->value->kind == NODE_MAP && !entry->value->bad) {
 			policy.no_new_privs = view_boolean(&view, "no-new-privs");
 			if (view_node(&view, "capabilities"))
 				read_capabilities(&view, &policy);

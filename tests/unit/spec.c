@@ -253,6 +253,11 @@ static const struct {
 	 "t.yaml:3:30: error: 'drop' and 'keep' together: one list says what the other would\n"
 	 "    policies: {p: {capabilities: {drop: [], keep: []}}}\n"
 	 "                                 ^\n"},
+	/* Nothing is read from what is wrong as a whole. */
+	{HEAD "policies: {P: {capabilities: {drop: [nothing]}}}\n",
+	 "t.yaml:3:12: error: a key of 'policies' must be a name of lower-case letters, digits, '.', "
+	 "'_' and '-', not 'P'\n    policies: {P: {capabilities: {drop: [nothing]}}}\n"
+	 "               ^\n"},
 	/* Mounts, files, paths, sysctls. */
 	{HEAD "mounts: {/tmp: {type: tmpfs, options: [nosudi]}}\n",
 	 "t.yaml:3:40: error: tmpfs has no option 'nosudi'\n"
