@@ -45,9 +45,12 @@ static void put_unsigned(struct out *out, uint64_t value, unsigned base, bool ne
 	size_t length;
 	const char *at = to_digits(value, base, digits, &length);
 
+	/* The sign is part of the width: before zeros, after spaces. */
+	if (negative && width > 0)
+		width--;
 	if (negative && pad == ' ') {
-		put_padded(out, "", 0, width > length + 1 ? width - length - 1 : 0, pad);
-		width = 0;
+		for (; width > length; width--)
+			put(out, pad);
 	}
 	if (negative)
 		put(out, '-');

@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The texts that svc/ reads and writes: notify, cgroup and proc files, HTTP answers, stamps. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include <cmocka.h>
+
+#include "svc/cgroup.h"
+#include "svc/confine.h"
+#include "svc/death.h"
+#include "svc/format.h"
+#include "svc/notify.h"
+#include "svc/process.h"
+#include "svc/ready.h"
+#include "svc/stamp.h"
+
+/* A copy of exactly `size` bytes, so that a read beyond it is a finding. */
+static char *exact(const char *text, size_t size)
+{
+	char *copy = malloc(size + (size == 0));
+
+	memcpy(copy, text, size);
+	return copy;
+}
+
+static void notify_messages_are_understood(void **state)
+{
+	static const struct {
+		const char *text;
+		bool ready, stopping;
+		const char *status; /* NULL: none */
+	} cases[] = {
+		{"READY=1", true, false, NULL},
+		{"READY=1\n", true, false, NULL},
+		{"STATUS=first\nREADY=1", true, false, "first"},
+		{"READY=1\nSTATUS=", true, false, ""},
+		{"READY=0", false, false, NULL},
+		{"READY=10", false, false, NULL},
+		{"XREADY=1", false, false, NULL},
+		{" READY=1", false, false, NULL},
+		{"STOPPING=1\nREADY=1", true, true, NULL},
+		{"MAINPID=1\nWATCHDOG=1\nFDSTORE=1\n\n\nRELOADING=1", false, false, NULL},
+		{"", false, false, NULL},
+		{"\n\n", false, false, NULL},
+		{"=", false, false, NULL},
+		{"STATUS=a\tb\033[31m", false, false, "a?b?[31m"},
+		{"STATUS=0123456789012345678901234567890123456789012345678901234567890123456789",
+		 false, false, "012345678901234567890123456789012345678901234567890123456789012"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		size_t size = strlen(cases[i].text);
+		char *text = exact(cases[i].text, size);
+		struct notify_message message;
+
+		notify_parse(text, size, &message);
+		free(text);
+		assert_int_equal(message.ready, cases[i].ready);
+		assert_int_equal(message.stopping, cases[i].stopping);
+		assert_int_equal(message.has_status, cases[i].status != NULL);
+		assert_string_equal(message.status, cases[i].status ? cases[i].status : "");
+	}
+}
+
+static void a_nul_within_a_message_ends_nothing(void **state)
+{
+	static const char text[] = "STATUS=a\0b\nREADY=1";
+	struct notify_message message;
+
+	(void)state;
+	notify_parse(text, sizeof text - 1, &message);
+	assert_true(message.ready);
+	assert_string_equal(message.status, "a?b");
+}
+
+static void populated_is_read(void **state)
+{
+	static const struct {
+		const char *text;
+		int value;
+	} cases[] = {
+		{"populated 1\nfrozen 0\n", 1},
+		{"populated 0\nfrozen 0\n", 0},
+		{"frozen 0\npopulated 1", 1},
+		{"frozen 0\n", -EBADMSG},
+		{"", -EBADMSG},
+		{"populated ", -EBADMSG},
+		{"populated 2\n", -EBADMSG},
+		{"populated 10\n", -EBADMSG},
+		{"unpopulated 1\n", -EBADMSG},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		size_t size = strlen(cases[i].text);
+		char *text = exact(cases[i].text, size);
+
+		assert_int_equal(cgroup_parse_populated(text, size), cases[i].value);
+		free(text);
+	}
+}
+
+static void the_v2_path_of_a_process_is_read(void **state)
+{
+	char path[CGROUP_PATH_BYTES], longest[2 * CGROUP_PATH_BYTES];
+	static const struct {
+		const char *text;
+		int error;
+		const char *path;
+	} cases[] = {
+		{"0::/containerd\n", 0, "containerd"},
+		{"0::/\n", 0, ""},
+		{"9:name=systemd:/x\n4:memory:/y\n0::/a/b\n", 0, "a/b"},
+		{"0::/a b\n", 0, "a b"},
+		{"10::/a\n", -ENOENT, NULL},
+		{"4:memory:/0::/x\n", -ENOENT, NULL},
+		{"", -ENOENT, NULL},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		size_t size = strlen(cases[i].text);
+		char *text = exact(cases[i].text, size);
+
+		assert_int_equal(cgroup_parse_path(text, size, path), cases[i].error);
+		if (cases[i].path)
+			assert_string_equal(path, cases[i].path);
+		free(text);
+	}
+	memset(longest, 'x', sizeof longest);
+	memcpy(longest, "0::/", 4);
+	assert_int_equal(cgroup_parse_path(longest, sizeof longest, path), -ENAMETOOLONG);
+}
+
+static void a_group_contains_itself_and_what_is_below(void **state)
+{
+	(void)state;
+	assert_true(cgroup_contains("web", "web"));
+	assert_true(cgroup_contains("web", "web/worker"));
+	assert_false(cgroup_contains("web", "web2"));
+	assert_false(cgroup_contains("web", "we"));
+	assert_false(cgroup_contains("web", ""));
+	assert_false(cgroup_contains("", "web"));
+	assert_true(cgroup_contains("a/b", "a/b/c"));
+}
+
+static void the_start_time_is_field_22_whatever_the_name(void **state)
+{
+	static const struct {
+		const char *text;
+		int error;
+		uint64_t ticks;
+	} cases[] = {
+		{"7 (cat) S 1 7 7 0 -1 4194560 1 0 0 0 0 0 0 0 20 0 1 0 4711 8 9\n", 0, 4711},
+		{"7 (a) b) S 1 7 7 0 -1 4194560 1 0 0 0 0 0 0 0 20 0 1 0 12 8 9\n", 0, 12},
+		{"7 () S 1 7 7 0 -1 4194560 1 0 0 0 0 0 0 0 20 0 1 0 1", 0, 1},
+		{"7 (cat) S 1 7 7 0\n", -EBADMSG, 0},
+		{"7 cat S 1\n", -EBADMSG, 0},
+		{"", -EBADMSG, 0},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		size_t size = strlen(cases[i].text);
+		char *text = exact(cases[i].text, size);
+		uint64_t ticks = 0;
+
+		assert_int_equal(process_parse_start(text, size, &ticks), cases[i].error);
+		if (cases[i].error == 0)
+			assert_int_equal(ticks, cases[i].ticks);
+		free(text);
+	}
+}
+
+static void what_a_process_may_do_is_read(void **state)
+{
+	struct process_status status;
+
+	(void)state;
+	process_parse_status("Name:\tCapBnd:\t1\nUid:\t1000\t33\t1000\t1000\nThreads:\t7\n"
+			     "VmRSS:\t    612 kB\nCapInh:\t0000000000000400\n"
+			     "CapPrm:\t0000000000000001\nCapEff:\t0000000000000003\n"
+			     "CapBnd:\t000001ffffffffff\nCapAmb:\t0000000000000000\n"
+			     "NoNewPrivs:\t1\nSeccomp:\t2\nSeccomp_filters:\t3\n",
+			     &status);
+	assert_int_equal(status.uid, 33);
+	assert_int_equal(status.threads, 7);
+	assert_int_equal(status.rss_bytes, 612 * 1024);
+	assert_int_equal(status.cap_inheritable, 0x400);
+	assert_int_equal(status.cap_effective, 3);
+	assert_int_equal(status.cap_bounding, 0x1ffffffffff);
+	assert_int_equal(status.no_new_privs, 1);
+	assert_int_equal(status.seccomp, 2);
+	assert_int_equal(status.seccomp_filters, 3);
+	process_parse_status("", &status);
+	assert_int_equal(status.cap_effective, 0);
+	assert_string_equal(process_capability_name(21), "cap_sys_admin");
+	assert_string_equal(process_capability_name(40), "cap_checkpoint_restore");
+	assert_null(process_capability_name(41));
+}
+
+static void an_http_answer_is_judged_by_its_status(void **state)
+{
+	static const struct {
+		const char *text;
+		int verdict;
+	} cases[] = {
+		{"HTTP/1.1 200 OK\r\n", 1},  {"HTTP/1.0 200", 1},	{"HTTP/1.1 503 No\r\n", -EPROTO},
+		{"HTTP/1.1 20", 0},	      {"", 0},			{"H", 0},
+		{"SSH-2.0-Open", -EPROTO},    {"HTTP/2.0 200", -EPROTO}, {"HTTP/1.x 200", -EPROTO},
+		{"HTTP/1.1 404 ", -EPROTO},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+		assert_int_equal(ready_parse_answer(cases[i].text, strlen(cases[i].text)),
+				 cases[i].verdict);
+}
+
+static void deaths_are_told_in_words(void **state)
+{
+	static const struct {
+		struct world_death death;
+		const char *text;
+	} cases[] = {
+		{{.code = 0}, ""},
+		{{.code = CLD_EXITED, .status = 3}, "exited with status 3"},
+		{{.code = CLD_KILLED, .status = 9}, "killed by signal 9 (Killed)"},
+		{{.code = CLD_EXITED, .status = 127, .error = -ENOENT, .step = CONFINE_EXEC},
+		 "start failed at step exec: No such file or directory"},
+		{{.error = -EPERM, .step = CONFINE_AMBIENT},
+		 "start failed at step ambient: Operation not permitted"},
+	};
+	char text[128];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		death_text(&cases[i].death, text, sizeof text);
+		assert_string_equal(text, cases[i].text);
+	}
+}
+
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+/* The same text as printf(3)'s, for what both know. */
+static void same(const char *format, ...)
+{
+	char ours[64], theirs[64];
+	va_list arguments;
+
+	va_start(arguments, format);
+	size_t length = format_text_v(ours, sizeof ours, format, arguments);
+	va_end(arguments);
+	va_start(arguments, format);
+	int expected = vsnprintf(theirs, sizeof theirs, format, arguments);
+	va_end(arguments);
+	assert_string_equal(ours, theirs);
+	assert_int_equal(length, expected);
+}
+#pragma GCC diagnostic pop
+
+static void format_text_writes_what_printf_would(void **state)
+{
+	char small[4];
+
+	(void)state;
+	same("plain 100%%");
+	same("%s-%c-%.*s|%8s|", "text", 'x', 3, "abcdef", "right");
+	same("%d %d %i %d", 0, -1, 42, -2147483647 - 1);
+	same("%u %x %lu %llu %zu", 4294967295u, 0xbeefu, 1ul, 18446744073709551615ull,
+	     (size_t)77);
+	same("%ld %lld", -5l, -9223372036854775807ll - 1);
+	same("%5d|%05d|%5u|%02u|%04x", -42, -42, 7u, 123u, 0x1fu);
+	assert_int_equal(format_text(small, sizeof small, "%s", "abcdef"), 3);
+	assert_string_equal(small, "abc");
+	assert_int_equal(format_text(small, 1, "%d", 5), 0);
+	assert_string_equal(small, "");
+}
+
+static void every_line_gets_one_stamp(void **state)
+{
+	struct timespec now = {.tv_sec = 1767225599, .tv_nsec = 987654321};
+	char stamp[STAMP_BYTES + 1], out[256];
+	bool line_start = true;
+	size_t written;
+
+	(void)state;
+	stamp_make(&now, stamp);
+	assert_string_equal(stamp, "2025-12-31T23:59:59.987Z ");
+	assert_int_equal(stamp_lines("a\n\nb", 4, stamp, &line_start, out, sizeof out, &written),
+			 4);
+	assert_int_equal(written, 4 + 3 * STAMP_BYTES);
+	assert_false(line_start);
+	assert_int_equal(stamp_lines("c\n", 2, stamp, &line_start, out, sizeof out, &written), 2);
+	assert_int_equal(written, 2);
+	assert_memory_equal(out, "c\n", 2);
+	assert_true(line_start);
+	/* A buffer that is too small takes what fits, and goes on from there. */
+	size_t taken = stamp_lines("abcdef\n", 7, stamp, &line_start, out, STAMP_BYTES + 4, &written);
+
+	assert_int_equal(taken, 4);
+	assert_int_equal(written, STAMP_BYTES + 4);
+	assert_int_equal(stamp_lines("ef\n", 3, stamp, &line_start, out, sizeof out, &written), 3);
+	assert_int_equal(written, 3);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(notify_messages_are_understood),
+		cmocka_unit_test(a_nul_within_a_message_ends_nothing),
+		cmocka_unit_test(populated_is_read),
+		cmocka_unit_test(the_v2_path_of_a_process_is_read),
+		cmocka_unit_test(a_group_contains_itself_and_what_is_below),
+		cmocka_unit_test(the_start_time_is_field_22_whatever_the_name),
+		cmocka_unit_test(what_a_process_may_do_is_read),
+		cmocka_unit_test(an_http_answer_is_judged_by_its_status),
+		cmocka_unit_test(deaths_are_told_in_words),
+		cmocka_unit_test(format_text_writes_what_printf_would),
+		cmocka_unit_test(every_line_gets_one_stamp),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
