@@ -17,7 +17,8 @@ bool check_image_needed(const struct spec *spec)
 }
 
 /* The plan is compiled for what only that finds, and dropped. */
-static int check_composed(const struct spec *spec, const char *root, struct diagnostics *diagnostics)
+static int check_composed(const struct spec *spec, const char *root,
+			  struct diagnostics *diagnostics)
 {
 	void *plan = NULL;
 	size_t size;

@@ -13,7 +13,7 @@
 #include "rootfs-spec/root_path.h"
 
 #define MODULES_BELOW "usr/lib/modules"
-#define MAX_DEPTH     32u /* of libraries that need libraries */
+#define MAX_DEPTH 32u /* of libraries that need libraries */
 
 struct checker {
 	const struct spec *spec;
@@ -38,10 +38,14 @@ static void tell(struct checker *checker, struct where where, const char *text)
 
 /* Where the loader looks without a cache or an environment (ld.so(8)), Debian's places. */
 static const char *const library_places[] = {
-	"/lib/x86_64-linux-gnu",  "/usr/lib/x86_64-linux-gnu",
-	"/lib/aarch64-linux-gnu", "/usr/lib/aarch64-linux-gnu",
-	"/lib",			  "/usr/lib",
-	"/lib64",		  "/usr/lib64",
+	"/lib/x86_64-linux-gnu",
+	"/usr/lib/x86_64-linux-gnu",
+	"/lib/aarch64-linux-gnu",
+	"/usr/lib/aarch64-linux-gnu",
+	"/lib",
+	"/usr/lib",
+	"/lib64",
+	"/usr/lib64",
 };
 
 static bool seen_before(struct checker *checker, const char *path)
@@ -102,8 +106,8 @@ static int open_library(struct checker *checker, const struct elf *elf, const ch
 	const char *search = elf->runpath;
 	while (search && *search) {
 		size_t length = strcspn(search, ":");
-		const char *directory = expand_origin(
-			checker, pool_copy(checker->pool, search, length), path);
+		const char *directory =
+			expand_origin(checker, pool_copy(checker->pool, search, length), path);
 		*found = pool_printf(checker->pool, "%s/%s", directory, name);
 		int fd = root_path_open(checker->fd, *found, O_RDONLY);
 		if (fd >= 0)
@@ -128,8 +132,8 @@ static void check_libraries(struct checker *checker, struct where where, const c
 		if (fd < 0) {
 			tell(checker, where,
 			     pool_printf(checker->pool,
-					 "%s needs the library %s, which is not in the image", chain,
-					 name));
+					 "%s needs the library %s, which is not in the image",
+					 chain, name));
 			continue;
 		}
 		/* Two names of one library are looked at twice, which costs little. */
@@ -250,7 +254,8 @@ static void check_others(struct checker *checker, const char *directory, unsigne
 			struct elf elf;
 			int file = root_path_open(checker->fd, path, O_RDONLY);
 			/* Libraries count with the programs that need them; scripts are too many. */
-			if (file >= 0 && elf_read(file, checker->pool, &elf) == 0 && elf.interpreter)
+			if (file >= 0 && elf_read(file, checker->pool, &elf) == 0 &&
+			    elf.interpreter)
 				check_elf(checker, (struct where){0}, path, file, path, 0);
 			if (file >= 0)
 				close(file);
@@ -288,7 +293,8 @@ static bool made_at_boot(const struct spec *spec, const char *path)
 
 	for (size_t i = 0; i < spec->path_count; i++) {
 		const char *made = spec->paths[i].path.text;
-		if (strncmp(made, path, length) == 0 && (made[length] == '/' || made[length] == '\0'))
+		if (strncmp(made, path, length) == 0 &&
+		    (made[length] == '/' || made[length] == '\0'))
 			return true;
 	}
 	return false;
@@ -324,8 +330,8 @@ static void check_directory(struct checker *checker, const struct spec_service *
 	if (!path || mount_of(checker->spec, path) || is_runtime(path) || in_root(checker, path) ||
 	    made_at_boot(checker->spec, path))
 		return;
-	diagnose(checker->diagnostics, service->directory.where, "the directory %s is not in the image",
-		 path);
+	diagnose(checker->diagnostics, service->directory.where,
+		 "the directory %s is not in the image", path);
 	suggest_beside(checker, path);
 }
 
@@ -337,14 +343,15 @@ static void check_mounts(struct checker *checker)
 		const struct spec_mount *mount = &spec->mounts[i];
 		const char *target = mount->target.text;
 		if (!mount_of(spec, target) && !in_root(checker, target))
-			diagnose(checker->diagnostics, mount->target.where,
-				 "the mount point %s is not in the image, and its root is read-only",
-				 target);
+			diagnose(
+				checker->diagnostics, mount->target.where,
+				"the mount point %s is not in the image, and its root is read-only",
+				target);
 		if (mount->source_kind == PLAN_SOURCE_BIND && mount->source.text &&
 		    !mount_of(spec, mount->source.text) && !is_runtime(mount->source.text) &&
 		    !in_root(checker, mount->source.text))
-			diagnose(checker->diagnostics, mount->source.where, "%s is not in the image",
-				 mount->source.text);
+			diagnose(checker->diagnostics, mount->source.where,
+				 "%s is not in the image", mount->source.text);
 	}
 }
 
@@ -361,8 +368,8 @@ static void check_paths(struct checker *checker)
 				 path->path.text);
 		if (path->kind == PLAN_PATH_COPY && !mount_of(spec, path->content.text) &&
 		    !in_root(checker, path->content.text))
-			diagnose(checker->diagnostics, path->content.where, "%s is not in the image",
-				 path->content.text);
+			diagnose(checker->diagnostics, path->content.where,
+				 "%s is not in the image", path->content.text);
 	}
 }
 
@@ -515,7 +522,8 @@ static void check_sysctls(struct checker *checker)
 			diagnose_suggest(checker->diagnostics, nearest.best);
 		} else if (trees[tree].module && !loads_module(checker, trees[tree].module)) {
 			diagnose(checker->diagnostics, setting->name.where,
-				 "'%s' is there only with the module %s, which is not in 'kernel.modules'",
+				 "'%s' is there only with the module %s, which is not in "
+				 "'kernel.modules'",
 				 setting->name.text, trees[tree].module);
 		}
 	}

@@ -25,7 +25,8 @@ static const char check_help[] =
 	"\n"
 	"      --spec-only          look at the spec alone\n"
 	"      --root DIR           look into this root instead of composing one\n"
-	"      --programs DIR       a build or an installation of keelson with the node's programs\n"
+	"      --programs DIR       a build or an installation of keelson with the node's "
+	"programs\n"
 	"      --program NAME=PATH  what `program:NAME` in the spec is; may be repeated\n"
 	"      --profiles DIR       where `extends: NAME` is looked up, too\n"
 	"  -v, --verbose            say what is being done\n";
@@ -53,7 +54,7 @@ static const char show_help[] =
 	"      --schema         print the description of the language instead\n"
 	"      --profiles DIR   where `extends: NAME` is looked up, too\n";
 
-#define MAX_KEYS     PLAN_MAX_KEYS
+#define MAX_KEYS PLAN_MAX_KEYS
 #define MAX_PROGRAMS 64u
 
 struct options {
@@ -73,22 +74,31 @@ struct options {
 	bool verbose;
 };
 
-enum option_code { OPTION_ROOT = 256, OPTION_PROFILES, OPTION_BOOT, OPTION_KEY, OPTION_PLAN,
-		   OPTION_SCHEMA, OPTION_SPEC_ONLY, OPTION_PROGRAMS, OPTION_PROGRAM };
+enum option_code {
+	OPTION_ROOT = 256,
+	OPTION_PROFILES,
+	OPTION_BOOT,
+	OPTION_KEY,
+	OPTION_PLAN,
+	OPTION_SCHEMA,
+	OPTION_SPEC_ONLY,
+	OPTION_PROGRAMS,
+	OPTION_PROGRAM
+};
 
-#define COMMON                                                                                     \
-	{"profiles", required_argument, NULL, OPTION_PROFILES}, {"help", no_argument, NULL, 'h'},  \
-	{                                                                                          \
-		NULL, 0, NULL, 0                                                                   \
+#define COMMON                                                                                    \
+	{"profiles", required_argument, NULL, OPTION_PROFILES}, {"help", no_argument, NULL, 'h'}, \
+	{                                                                                         \
+		NULL, 0, NULL, 0                                                                  \
 	}
 
-static const struct option check_options[] = {
-	{"root", required_argument, NULL, OPTION_ROOT},
-	{"spec-only", no_argument, NULL, OPTION_SPEC_ONLY},
-	{"programs", required_argument, NULL, OPTION_PROGRAMS},
-	{"program", required_argument, NULL, OPTION_PROGRAM},
-	{"verbose", no_argument, NULL, 'v'},
-	COMMON};
+static const struct option check_options[] = {{"root", required_argument, NULL, OPTION_ROOT},
+					      {"spec-only", no_argument, NULL, OPTION_SPEC_ONLY},
+					      {"programs", required_argument, NULL,
+					       OPTION_PROGRAMS},
+					      {"program", required_argument, NULL, OPTION_PROGRAM},
+					      {"verbose", no_argument, NULL, 'v'},
+					      COMMON};
 static const struct option compile_options[] = {{"output", required_argument, NULL, 'o'},
 						{"boot", no_argument, NULL, OPTION_BOOT},
 						{"root", required_argument, NULL, OPTION_ROOT},
@@ -214,8 +224,10 @@ static int compile_boot(struct session *session, const struct options *options, 
 {
 	struct spec *spec = &session->spec;
 	const struct spec_kernel *kernel = &spec->kernel;
-	const char **names = pool_alloc(&session->pool, (kernel->storage_count + 1) * sizeof(*names));
-	const char *below = options->root ? check_root_modules(options->root, &session->pool) : NULL;
+	const char **names = pool_alloc(&session->pool,
+					(kernel->storage_count + 1) * sizeof(*names));
+	const char *below = options->root ? check_root_modules(options->root, &session->pool)
+					  : NULL;
 	struct module_list list = {0};
 	const char *missing = NULL;
 	int error = 0;

@@ -103,11 +103,11 @@ static int put_modules(struct compiler *compiler, const char *root)
 	}
 	for (size_t i = 0; i < list.count; i++) {
 		struct plan_module module = {
-			.path = put(compiler, pool_printf(compiler->pool, "/%s/%s", below,
-							  list.paths[i])),
-			.parameters = put(compiler, compile_module_parameters(
-							    kernel->modules, kernel->module_count,
-							    list.paths[i])),
+			.path = put(compiler,
+				    pool_printf(compiler->pool, "/%s/%s", below, list.paths[i])),
+			.parameters = put(compiler, compile_module_parameters(kernel->modules,
+									      kernel->module_count,
+									      list.paths[i])),
 		};
 		plan_write_module(compiler->writer, &module);
 	}
@@ -208,8 +208,8 @@ static void put_paths(struct compiler *compiler)
 		if (service->output != PLAN_OUTPUT_LOG)
 			continue;
 		const char *file = service->output_path.text;
-		const char *directory =
-			pool_copy(compiler->pool, file, (size_t)(strrchr(file, '/') - file));
+		const char *directory = pool_copy(compiler->pool, file,
+						  (size_t)(strrchr(file, '/') - file));
 		if (!directory[0] || has_path(spec->paths, spec->path_count, directory) ||
 		    has_path(logs, count, directory))
 			continue;
@@ -495,8 +495,8 @@ int compile_node_plan(const struct spec *spec, const char *root, const uint8_t b
 
 int compile_boot_plan(const struct spec *spec, const char *const *modules,
 		      const char *const *parameters, size_t module_count, const char *const *keys,
-		      size_t key_count, const uint8_t build_id[32],
-		      struct diagnostics *diagnostics, void **bytes, size_t *size)
+		      size_t key_count, const uint8_t build_id[32], struct diagnostics *diagnostics,
+		      void **bytes, size_t *size)
 {
 	struct compiler compiler = {.spec = spec,
 				    .pool = spec->pool,
@@ -507,12 +507,12 @@ int compile_boot_plan(const struct spec *spec, const char *const *modules,
 		return -ENOMEM;
 	put_system(&compiler);
 	for (size_t i = 0; i < module_count; i++) {
-		struct plan_module module = {
-			.path = put(&compiler, modules[i]),
-			.parameters = put(&compiler, parameters ? parameters[i] : NULL)};
+		struct plan_module module = {.path = put(&compiler, modules[i]),
+					     .parameters = put(&compiler,
+							       parameters ? parameters[i] : NULL)};
 		plan_write_module(compiler.writer, &module);
 	}
-	plan_write_system(compiler.writer)->keys =
-		plan_write_strings(compiler.writer, keys, key_count);
+	plan_write_system(compiler.writer)->keys = plan_write_strings(compiler.writer, keys,
+								      key_count);
 	return finish(&compiler, build_id, 0, bytes, size);
 }

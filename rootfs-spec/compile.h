@@ -24,8 +24,8 @@ int compile_node_plan(const struct spec *spec, const char *root, const uint8_t b
  */
 int compile_boot_plan(const struct spec *spec, const char *const *modules,
 		      const char *const *parameters, size_t module_count, const char *const *keys,
-		      size_t key_count, const uint8_t build_id[32],
-		      struct diagnostics *diagnostics, void **bytes, size_t *size);
+		      size_t key_count, const uint8_t build_id[32], struct diagnostics *diagnostics,
+		      void **bytes, size_t *size);
 
 /*
  * How a stored module is loaded: parameters by module name for compile_boot_plan(); "" for none.

@@ -61,8 +61,8 @@ void diagnose_hint(struct diagnostics *diagnostics, const char *format, ...)
 	va_list arguments;
 
 	va_start(arguments, format);
-	diagnostics->list[diagnostics->count - 1].suggestion =
-		format_text(diagnostics->pool, format, arguments);
+	diagnostics->list[diagnostics->count - 1].suggestion = format_text(diagnostics->pool,
+									   format, arguments);
 	va_end(arguments);
 }
 

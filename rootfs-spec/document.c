@@ -256,10 +256,11 @@ static struct node *load_base(struct loader *loader, const struct node *extends)
 	if (!path) {
 		diagnose(loader->diagnostics, extends->where, "there is no profile '%s'",
 			 extends->text);
-		diagnose_hint(loader->diagnostics,
-			      "looked for %s.yaml beside this file%s%s and where keelson is installed",
-			      extends->text, loader->profiles ? ", in " : "",
-			      loader->profiles ? loader->profiles : "");
+		diagnose_hint(
+			loader->diagnostics,
+			"looked for %s.yaml beside this file%s%s and where keelson is installed",
+			extends->text, loader->profiles ? ", in " : "",
+			loader->profiles ? loader->profiles : "");
 		return NULL;
 	}
 	if (loader->count > MAX_EXTENDS) {

@@ -7,7 +7,7 @@
 #include "rootfs-spec/elf_needs.h"
 
 #define MAX_HEADERS 64u
-#define MAX_TEXT    4096u
+#define MAX_TEXT 4096u
 #define MAX_ENTRIES 4096u
 
 static int read_at(int fd, void *to, size_t size, uint64_t offset)

@@ -17,16 +17,16 @@
 #endif
 
 #define PROPAGATION (MS_SHARED | MS_PRIVATE | MS_SLAVE | MS_UNBINDABLE)
-#define OPERATION   (MS_BIND | MS_MOVE | MS_REMOUNT)
+#define OPERATION (MS_BIND | MS_MOVE | MS_REMOUNT)
 
 /* What the kernel keeps for a mount, in both of its interfaces. */
 static const struct {
 	unsigned long flag;
 	uint64_t attribute;
 } attributes[] = {
-	{MS_RDONLY, MOUNT_ATTR_RDONLY},	      {MS_NOSUID, MOUNT_ATTR_NOSUID},
-	{MS_NODEV, MOUNT_ATTR_NODEV},	      {MS_NOEXEC, MOUNT_ATTR_NOEXEC},
-	{MS_NOATIME, MOUNT_ATTR_NOATIME},     {MS_STRICTATIME, MOUNT_ATTR_STRICTATIME},
+	{MS_RDONLY, MOUNT_ATTR_RDONLY},         {MS_NOSUID, MOUNT_ATTR_NOSUID},
+	{MS_NODEV, MOUNT_ATTR_NODEV},           {MS_NOEXEC, MOUNT_ATTR_NOEXEC},
+	{MS_NOATIME, MOUNT_ATTR_NOATIME},       {MS_STRICTATIME, MOUNT_ATTR_STRICTATIME},
 	{MS_NODIRATIME, MOUNT_ATTR_NODIRATIME}, {MS_NOSYMFOLLOW, MOUNT_ATTR_NOSYMFOLLOW},
 };
 
@@ -38,16 +38,19 @@ static const struct {
 	const char *type;
 	const char *options[16];
 } known[] = {
-	{"tmpfs", {"size", "nr_blocks", "nr_inodes", "mode", "uid", "gid", "huge", "mpol", "inode32",
-		   "inode64", "noswap", NULL}},
+	{"tmpfs",
+	 {"size", "nr_blocks", "nr_inodes", "mode", "uid", "gid", "huge", "mpol", "inode32",
+	  "inode64", "noswap", NULL}},
 	{"proc", {"hidepid", "gid", "subset", NULL}},
 	{"sysfs", {NULL}},
 	{"devtmpfs", {"size", "nr_blocks", "nr_inodes", "mode", "uid", "gid", "huge", NULL}},
 	{"devpts", {"uid", "gid", "mode", "ptmxmode", "newinstance", "max", NULL}},
-	{"cgroup2", {"nsdelegate", "favordynmods", "memory_localevents", "memory_recursiveprot",
-		     "memory_hugetlb_accounting", "pids_localevents", NULL}},
-	{"bpf", {"mode", "uid", "gid", "delegate_cmds", "delegate_maps", "delegate_progs",
-		 "delegate_attachs", NULL}},
+	{"cgroup2",
+	 {"nsdelegate", "favordynmods", "memory_localevents", "memory_recursiveprot",
+	  "memory_hugetlb_accounting", "pids_localevents", NULL}},
+	{"bpf",
+	 {"mode", "uid", "gid", "delegate_cmds", "delegate_maps", "delegate_progs",
+	  "delegate_attachs", NULL}},
 	{"hugetlbfs", {"pagesize", "size", "min_size", "nr_inodes", "mode", "uid", "gid", NULL}},
 	{"debugfs", {"mode", "uid", "gid", NULL}},
 	{"tracefs", {"mode", "uid", "gid", NULL}},
@@ -80,8 +83,7 @@ static void offer_map(struct nearest *nearest, int map, struct pool *pool)
 	const struct libmnt_optmap *entry = mnt_get_builtin_optmap(map);
 
 	for (; entry && entry->name; entry++)
-		nearest_offer(nearest,
-			      pool_copy(pool, entry->name, strcspn(entry->name, "=[")));
+		nearest_offer(nearest, pool_copy(pool, entry->name, strcspn(entry->name, "=[")));
 }
 
 /* An option for the file system: is it one, as far as that can be told here? */
@@ -123,17 +125,17 @@ static void read_flag(struct reading *reading, struct where where, const char *n
 	unsigned long flag = (unsigned long)entry->id;
 
 	if (flag & PROPAGATION) {
-		diagnose(reading->diagnostics, where, "'%s' is no option: it is the mount's 'propagation'",
-			 name);
+		diagnose(reading->diagnostics, where,
+			 "'%s' is no option: it is the mount's 'propagation'", name);
 	} else if (flag & OPERATION) {
-		diagnose(reading->diagnostics, where, "'%s' is no option of a mount in a spec%s", name,
-			 flag & MS_BIND ? ": say 'type: bind'" : "");
+		diagnose(reading->diagnostics, where, "'%s' is no option of a mount in a spec%s",
+			 name, flag & MS_BIND ? ": say 'type: bind'" : "");
 	} else if (entry->mask & MNT_INVERT) {
 		reading->result->mount_flags &= ~flag;
 	} else {
 		if (flag & (MS_NOATIME | MS_RELATIME | MS_STRICTATIME))
-			reading->result->mount_flags &=
-				~(uint64_t)(MS_NOATIME | MS_RELATIME | MS_STRICTATIME);
+			reading->result->mount_flags &= ~(uint64_t)(MS_NOATIME | MS_RELATIME |
+								    MS_STRICTATIME);
 		reading->result->mount_flags |= flag;
 		if (flag & SUPERBLOCK)
 			add_pair(reading, name, "");
@@ -160,10 +162,9 @@ static void read_option(struct reading *reading, struct where where, const char 
 	}
 	check_known(reading, where, name);
 	add_pair(reading, name, value ? value : "");
-	reading->result->data =
-		pool_printf(reading->pool, "%s%s%s%s%s", reading->result->data,
-			    reading->result->data[0] ? "," : "", name, value ? "=" : "",
-			    value ? value : "");
+	reading->result->data = pool_printf(reading->pool, "%s%s%s%s%s", reading->result->data,
+					    reading->result->data[0] ? "," : "", name,
+					    value ? "=" : "", value ? value : "");
 }
 
 void mount_options_read(const struct texts *options, const char *type, struct pool *pool,
@@ -182,7 +183,8 @@ void mount_options_read(const struct texts *options, const char *type, struct po
 			read_option(&reading, where, pool_copy(pool, name, name_length),
 				    value ? pool_copy(pool, value, value_length) : NULL);
 		if (status < 0)
-			diagnose(diagnostics, where, "'%s' is not an option", options->list[i].text);
+			diagnose(diagnostics, where, "'%s' is not an option",
+				 options->list[i].text);
 	}
 	for (size_t i = 0; i < sizeof(attributes) / sizeof(attributes[0]); i++)
 		if (result->mount_flags & attributes[i].flag)
@@ -191,8 +193,8 @@ void mount_options_read(const struct texts *options, const char *type, struct po
 
 uint64_t mount_propagation_flags(const char *name)
 {
-	const struct libmnt_optmap *entry =
-		name ? find_option(MNT_LINUX_MAP, name, strlen(name)) : NULL;
+	const struct libmnt_optmap *entry = name ? find_option(MNT_LINUX_MAP, name, strlen(name))
+						 : NULL;
 
 	return entry ? (uint64_t)(unsigned)entry->id : 0;
 }

@@ -9,7 +9,7 @@
 #include "rootfs-spec/nearest.h"
 
 #define MOST_CAPABILITIES 64
-#define MOST_CALLS	  600 /* numbers of x86-64 end below 470 */
+#define MOST_CALLS 600 /* numbers of x86-64 end below 470 */
 
 int names_capability(const char *name)
 {

@@ -14,7 +14,7 @@
 enum node_kind { NODE_SCALAR = 1, NODE_LIST, NODE_MAP };
 
 struct node_entry {
-	const char *key; /* NULL in a list */
+	const char *key;    /* NULL in a list */
 	struct where where; /* of the key; in a list, of the value */
 	struct node *value;
 };

@@ -34,20 +34,20 @@
 #define PLAN_MAX_SERVICES 4096u
 
 /* What one list may hold, so that the node's arrays are of fixed size and its walks are short. */
-#define PLAN_MAX_ARGUMENTS 512u    /* argv of a service */
-#define PLAN_MAX_ENVIRONMENT 512u  /* environment of a service */
-#define PLAN_MAX_GROUPS 64u        /* supplementary groups of a service */
-#define PLAN_MAX_LIMITS 16u        /* rlimits of a service */
-#define PLAN_MAX_PROBES 32u        /* of a service: world_service.probes_met has a bit for each */
-#define PLAN_MAX_SETTINGS 256u     /* cgroup files of a service */
-#define PLAN_MAX_OPTIONS 256u      /* references, two an option, of a mount */
-#define PLAN_MAX_LOWERS 64u        /* lower layers of an overlay */
-#define PLAN_MAX_KEYS 16u          /* trusted certificates */
-#define PLAN_MAX_FILTER 4096u      /* BPF instructions: BPF_MAXINSNS of linux/bpf_common.h */
-#define PLAN_MAX_PATH 4095u        /* bytes of a path */
+#define PLAN_MAX_ARGUMENTS 512u   /* argv of a service */
+#define PLAN_MAX_ENVIRONMENT 512u /* environment of a service */
+#define PLAN_MAX_GROUPS 64u       /* supplementary groups of a service */
+#define PLAN_MAX_LIMITS 16u       /* rlimits of a service */
+#define PLAN_MAX_PROBES 32u       /* of a service: world_service.probes_met has a bit for each */
+#define PLAN_MAX_SETTINGS 256u    /* cgroup files of a service */
+#define PLAN_MAX_OPTIONS 256u     /* references, two an option, of a mount */
+#define PLAN_MAX_LOWERS 64u       /* lower layers of an overlay */
+#define PLAN_MAX_KEYS 16u         /* trusted certificates */
+#define PLAN_MAX_FILTER 4096u     /* BPF instructions: BPF_MAXINSNS of linux/bpf_common.h */
+#define PLAN_MAX_PATH 4095u       /* bytes of a path */
 
-#define PLAN_BOOT_PATH "/keelson/boot.plan"     /* in the initramfs */
-#define PLAN_NODE_PATH "/usr/lib/keelson/plan"  /* in the slot's root */
+#define PLAN_BOOT_PATH "/keelson/boot.plan"    /* in the initramfs */
+#define PLAN_NODE_PATH "/usr/lib/keelson/plan" /* in the slot's root */
 
 enum plan_kind { PLAN_KIND_BOOT = 1, PLAN_KIND_NODE = 2 };
 
@@ -83,7 +83,7 @@ struct plan_header {
 	uint32_t crc32;         /* of the whole file with this field zero */
 	uint32_t section_count; /* PLAN_SECTION_COUNT */
 	uint32_t zero;
-	uint8_t build_id[32];   /* SHA-256 over the resolved spec and its inputs */
+	uint8_t build_id[32]; /* SHA-256 over the resolved spec and its inputs */
 };
 
 typedef uint32_t plan_str; /* byte offset into PLAN_STRINGS */
@@ -106,7 +106,7 @@ struct plan_module {
 
 /* A file below /proc/sys or a cgroup and what is written to it. */
 struct plan_setting {
-	plan_str path;  /* sysctl: absolute path; cgroup: file name such as "memory.max" */
+	plan_str path; /* sysctl: absolute path; cgroup: file name such as "memory.max" */
 	plan_str value;
 	uint32_t flags; /* PLAN_SETTING_* */
 	uint32_t zero;
@@ -133,10 +133,10 @@ enum plan_source {
 	PLAN_SOURCE_OVERLAY    /* lowers, upper, work */
 };
 
-#define PLAN_MOUNT_MAKE 1u      /* make the file system if the device holds none */
-#define PLAN_MOUNT_GROW 2u      /* grow it to the partition */
-#define PLAN_MOUNT_CHECK 4u     /* fsck unless clean */
-#define PLAN_MOUNT_OPTIONAL 8u  /* a failure is logged, the boot goes on */
+#define PLAN_MOUNT_MAKE 1u       /* make the file system if the device holds none */
+#define PLAN_MOUNT_GROW 2u       /* grow it to the partition */
+#define PLAN_MOUNT_CHECK 4u      /* fsck unless clean */
+#define PLAN_MOUNT_OPTIONAL 8u   /* a failure is logged, the boot goes on */
 #define PLAN_MOUNT_RECURSIVE 16u /* bind: with everything below */
 
 struct plan_mount {
@@ -218,13 +218,13 @@ enum plan_output { PLAN_OUTPUT_NULL = 1, PLAN_OUTPUT_LOG, PLAN_OUTPUT_KMSG, PLAN
 #define PLAN_SERVICE_DELEGATE 8u /* the cgroup below is the service's own: nobody rewrites it */
 
 struct plan_service {
-	plan_str name; /* [a-z0-9][a-z0-9._-]*, at most 63 bytes, unique */
-	uint32_t kind; /* enum plan_service_kind */
-	uint32_t flags; /* PLAN_SERVICE_* */
-	uint32_t restart; /* enum plan_restart */
-	uint32_t kill;    /* enum plan_kill: what a stop takes down */
-	uint32_t output;  /* enum plan_output */
-	plan_str output_path;         /* tty: device; log: file */
+	plan_str name;        /* [a-z0-9][a-z0-9._-]*, at most 63 bytes, unique */
+	uint32_t kind;        /* enum plan_service_kind */
+	uint32_t flags;       /* PLAN_SERVICE_* */
+	uint32_t restart;     /* enum plan_restart */
+	uint32_t kill;        /* enum plan_kill: what a stop takes down */
+	uint32_t output;      /* enum plan_output */
+	plan_str output_path; /* tty: device; log: file */
 	uint32_t stop_signal;
 	uint64_t log_max_bytes;       /* of one log file; rotated beyond */
 	uint32_t log_keep;            /* rotated files kept */
@@ -244,12 +244,12 @@ struct plan_service {
 	int32_t oom_score_adj;
 	int32_t nice;
 	uint32_t umask;
-	uint32_t burst;            /* failed after so many restarts without a stable period; 0: never */
+	uint32_t burst; /* failed after so many restarts without a stable period; 0: never */
 	uint64_t start_timeout_ns; /* never 0 */
 	uint64_t stop_timeout_ns;  /* never 0 */
 	uint64_t backoff_min_ns;
 	uint64_t backoff_max_ns;
-	uint64_t stable_ns;        /* up this long: backoff and burst are reset */
+	uint64_t stable_ns; /* up this long: backoff and burst are reset */
 };
 
 #define PLAN_SYSTEM_RESCUE 1u     /* a failure before services opens a shell on the console */
@@ -271,7 +271,7 @@ struct plan_system {
 	plan_str controllers;         /* for the root's subtree_control: "+cpu +memory ..." or "" */
 	uint64_t pods_grace_ns;       /* between TERM and kill of pods at shutdown */
 	uint64_t shutdown_timeout_ns; /* budget of everything before the final sync */
-	struct plan_list keys;        /* PLAN_REFS: boot plan: paths of trusted X.509 certificates (DER) */
+	struct plan_list keys; /* PLAN_REFS: boot plan: paths of trusted X.509 certificates (DER) */
 };
 
 /* ---- reading ---- */
@@ -314,11 +314,11 @@ static inline uint32_t plan_count(const struct plan *plan, enum plan_section sec
 	return plan->span[section].count;
 }
 
-#define PLAN_ACCESSOR(function, type, section)                                            \
-	static inline const type *function(const struct plan *plan, uint32_t index)        \
-	{                                                                                  \
+#define PLAN_ACCESSOR(function, type, section)                                                 \
+	static inline const type *function(const struct plan *plan, uint32_t index)            \
+	{                                                                                      \
 		return (const type *)(const void *)(plan->base + plan->span[section].offset) + \
-		       index;                                                              \
+		       index;                                                                  \
 	}
 PLAN_ACCESSOR(plan_ref, uint32_t, PLAN_REFS)
 PLAN_ACCESSOR(plan_module, struct plan_module, PLAN_MODULES)

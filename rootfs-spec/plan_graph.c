@@ -5,7 +5,7 @@
 
 /* Twice as many places as services, so a chain of collisions is short. */
 #define TABLE_PLACES (2 * PLAN_MAX_SERVICES)
-#define TABLE_STEPS  256u /* a longer chain is no accident */
+#define TABLE_STEPS 256u /* a longer chain is no accident */
 
 /*
  * The `needs` lists are the first half of the edges, service by service, each sorted by `to`; the

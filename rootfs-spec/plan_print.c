@@ -47,7 +47,8 @@ static void print_flags(struct bytes *out, const char *name, uint64_t flags,
 	bytes_text(out, "\n");
 }
 
-static void print_optional(struct bytes *out, const struct plan *plan, const char *name, plan_str text)
+static void print_optional(struct bytes *out, const struct plan *plan, const char *name,
+			   plan_str text)
 {
 	if (text)
 		bytes_printf(out, "%s: %s\n", name, plan_string(plan, text));
@@ -94,8 +95,7 @@ static void print_system(struct bytes *out, const struct plan *plan)
 
 static void print_mounts(struct bytes *out, const struct plan *plan)
 {
-	static const char *const flags[] = {"make",	"grow",	     "check",
-					    "optional", "recursive", NULL};
+	static const char *const flags[] = {"make", "grow", "check", "optional", "recursive", NULL};
 
 	for (uint32_t i = 0; i < plan_count(plan, PLAN_MOUNTS); i++) {
 		const struct plan_mount *mount = plan_mount(plan, i);
@@ -180,8 +180,8 @@ static void print_limits(struct bytes *out, const struct plan *plan, struct plan
 		const struct plan_limit *limit = plan_limit(plan, list.first + i);
 		uint64_t values[2] = {limit->soft, limit->hard};
 		uint32_t number, name = 0;
-		while (value_resources[name] &&
-		       !(value_resource(value_resources[name], &number) && number == limit->resource))
+		while (value_resources[name] && !(value_resource(value_resources[name], &number) &&
+						  number == limit->resource))
 			name++;
 		bytes_printf(out, "  limit: %s",
 			     value_resources[name] ? value_resources[name] : "?");
@@ -194,7 +194,8 @@ static void print_limits(struct bytes *out, const struct plan *plan, struct plan
 	}
 }
 
-static void print_edges(struct bytes *out, const struct plan *plan, const struct plan_service *service)
+static void print_edges(struct bytes *out, const struct plan *plan,
+			const struct plan_service *service)
 {
 	for (uint32_t i = 0; i < service->needs.count; i++) {
 		const struct plan_edge *edge = plan_edge(plan, service->needs.first + i);
@@ -221,7 +222,8 @@ static void print_service(struct bytes *out, const struct plan *plan, uint32_t i
 	print_edges(out, plan, service);
 	for (uint32_t i = 0; i < service->probes.count; i++)
 		print_probe(out, plan, plan_probe(plan, service->probes.first + i));
-	bytes_printf(out, "  restart: %s\n  burst: %u\n", restarts[service->restart], service->burst);
+	bytes_printf(out, "  restart: %s\n  burst: %u\n", restarts[service->restart],
+		     service->burst);
 	print_duration(out, "  backoff-min", service->backoff_min_ns);
 	print_duration(out, "  backoff-max", service->backoff_max_ns);
 	print_duration(out, "  stable", service->stable_ns);

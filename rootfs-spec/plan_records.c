@@ -6,13 +6,14 @@
 #include "rootfs-spec/plan_check.h"
 
 /* linux/mount.h: the attributes that fsmount(2) and mount_setattr(2) know. */
-#define KNOWN_ATTRIBUTES 0x2000ffull /* RDONLY NOSUID NODEV NOEXEC atime(3) NODIRATIME NOSYMFOLLOW */
-#define KNOWN_SECUREBITS 0xffu       /* linux/securebits.h: four bits and a lock for each */
-#define MAX_SOCKET_PATH  107u        /* unix(7): sun_path */
-#define MAX_PARTITION    36u         /* UEFI: a GPT partition's name in UTF-16 units */
-#define MAX_HOSTNAME     64u         /* sethostname(2) */
-#define MAX_CGROUP       255u
-#define MAX_TRIES        15u         /* four bits of the GPT's attributes */
+#define KNOWN_ATTRIBUTES \
+	0x2000ffull            /* RDONLY NOSUID NODEV NOEXEC atime(3) NODIRATIME NOSYMFOLLOW */
+#define KNOWN_SECUREBITS 0xffu /* linux/securebits.h: four bits and a lock for each */
+#define MAX_SOCKET_PATH 107u   /* unix(7): sun_path */
+#define MAX_PARTITION 36u      /* UEFI: a GPT partition's name in UTF-16 units */
+#define MAX_HOSTNAME 64u       /* sethostname(2) */
+#define MAX_CGROUP 255u
+#define MAX_TRIES 15u /* four bits of the GPT's attributes */
 
 static bool string_ok(const struct plan *plan, plan_str string)
 {
@@ -113,7 +114,8 @@ static const char *check_path(const struct plan *plan, uint32_t i)
 		return filled(plan, path->content) ? NULL : "a link without a target";
 	case PLAN_PATH_FILE: return NULL;
 	case PLAN_PATH_COPY:
-		return absolute(plan, path->content) ? NULL : "the source of a copy is not absolute";
+		return absolute(plan, path->content) ? NULL
+						     : "the source of a copy is not absolute";
 	default: return "unknown kind of path";
 	}
 }
@@ -251,10 +253,12 @@ static const char *check_probe(const struct plan *plan, uint32_t i)
 	switch (probe->kind) {
 	case PLAN_PROBE_EXEC:
 	case PLAN_PROBE_NOTIFY:
-		return probe->target || probe->interval_ns ? "a probe that is not polled has a target"
-							   : NULL;
+		return probe->target || probe->interval_ns
+			       ? "a probe that is not polled has a target"
+			       : NULL;
 	case PLAN_PROBE_SOCKET:
-		if (!absolute(plan, probe->target) || !shorter(plan, probe->target, MAX_SOCKET_PATH))
+		if (!absolute(plan, probe->target) ||
+		    !shorter(plan, probe->target, MAX_SOCKET_PATH))
 			return "not a path of a socket";
 		break;
 	case PLAN_PROBE_HTTP:
@@ -327,8 +331,9 @@ static const char *check_service_output(const struct plan *plan, const struct pl
 			return "a log without a size";
 		__attribute__((fallthrough));
 	case PLAN_OUTPUT_TTY:
-		return absolute(plan, service->output_path) ? NULL
-							    : "the path of an output is not absolute";
+		return absolute(plan, service->output_path)
+			       ? NULL
+			       : "the path of an output is not absolute";
 	default: return "unknown kind of output";
 	}
 }
@@ -419,8 +424,7 @@ static const char *check_system(const struct plan *plan, uint32_t i)
 		return "a string lies outside its section";
 	if (!shorter(plan, system->hostname, MAX_HOSTNAME))
 		return "the host name is too long";
-	if (system->flags &
-	    ~(PLAN_SYSTEM_RESCUE | PLAN_SYSTEM_LOOPBACK | PLAN_SYSTEM_MACHINE_ID))
+	if (system->flags & ~(PLAN_SYSTEM_RESCUE | PLAN_SYSTEM_LOOPBACK | PLAN_SYSTEM_MACHINE_ID))
 		return "unknown flag of the system";
 	if (!list_in(plan, system->sysctls, PLAN_SETTINGS, UINT32_MAX))
 		return "the sysctls lie outside their section";
@@ -470,10 +474,10 @@ const char *plan_check_records(const struct plan *plan, uint32_t *section, uint3
 		enum plan_section section;
 		const char *(*check)(const struct plan *plan, uint32_t index);
 	} walks[] = {
-		{PLAN_MODULES, check_module},	{PLAN_PATHS, check_path},
+		{PLAN_MODULES, check_module},   {PLAN_PATHS, check_path},
 		{PLAN_SETTINGS, check_setting}, {PLAN_MOUNTS, check_mount},
-		{PLAN_POLICIES, check_policy},	{PLAN_LIMITS, check_limit},
-		{PLAN_PROBES, check_probe},	{PLAN_SYSTEM, check_system},
+		{PLAN_POLICIES, check_policy},  {PLAN_LIMITS, check_limit},
+		{PLAN_PROBES, check_probe},     {PLAN_SYSTEM, check_system},
 		{PLAN_SERVICES, check_service},
 	};
 	const char *reason;

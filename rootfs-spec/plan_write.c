@@ -180,10 +180,10 @@ struct plan_blob plan_write_blob(struct plan_writer *writer, const void *bytes, 
 	return blob;
 }
 
-#define WRITE(name, SECTION)                                                                    \
+#define WRITE(name, SECTION)                                                                   \
 	uint32_t plan_write_##name(struct plan_writer *writer, const struct plan_##name *name) \
-	{                                                                                       \
-		return append(writer, SECTION, name, sizeof(*name));                            \
+	{                                                                                      \
+		return append(writer, SECTION, name, sizeof(*name));                           \
 	}
 WRITE(module, PLAN_MODULES)
 WRITE(path, PLAN_PATHS)
@@ -268,7 +268,8 @@ static void lay_edges(struct plan_writer *writer)
 	struct plan_edge *edge = (void *)buffer->bytes;
 	qsort(edge, count, sizeof(*edge), by_from);
 	for (size_t i = 0; i < count; i++)
-		if (i == 0 || edge[i].from != edge[kept - 1].from || edge[i].to != edge[kept - 1].to)
+		if (i == 0 || edge[i].from != edge[kept - 1].from ||
+		    edge[i].to != edge[kept - 1].to)
 			edge[kept++] = edge[i];
 	buffer->size = kept * sizeof(*edge);
 	if (!extend(writer, buffer, kept * sizeof(*edge)))
@@ -283,8 +284,8 @@ static void lay_edges(struct plan_writer *writer)
 		uint32_t owner = i < kept ? edge[i].from : edge[i].to;
 		if (owner >= services)
 			continue; /* plan_verify() refuses it */
-		struct plan_list *list =
-			i < kept ? &service[owner].needs : &service[owner].needed_by;
+		struct plan_list *list = i < kept ? &service[owner].needs
+						  : &service[owner].needed_by;
 		if (list->count++ == 0)
 			list->first = (uint32_t)i;
 	}
@@ -299,9 +300,8 @@ int plan_write_finish(struct plan_writer *writer, const uint8_t build_id[32], vo
 		      size_t *size, struct plan_fault *fault)
 {
 	struct plan_span span[PLAN_SECTION_COUNT] = {0};
-	struct plan_header header = {.version = PLAN_VERSION,
-				     .kind = writer->kind,
-				     .section_count = PLAN_SECTION_COUNT};
+	struct plan_header header = {
+		.version = PLAN_VERSION, .kind = writer->kind, .section_count = PLAN_SECTION_COUNT};
 	size_t total = sizeof(header) + sizeof(span);
 
 	append(writer, PLAN_SYSTEM, &writer->system, sizeof(writer->system));

@@ -265,10 +265,8 @@ static void check_free_key(const struct node_entry *entry, const struct schema *
 			   struct diagnostics *diagnostics)
 {
 	const struct schema key = {.scalar = schema->key};
-	struct node text = {.kind = NODE_SCALAR,
-			    .where = entry->where,
-			    .text = entry->key,
-			    .quoted = true};
+	struct node text = {
+		.kind = NODE_SCALAR, .where = entry->where, .text = entry->key, .quoted = true};
 
 	check_scalar(&text, &key, pool_printf(diagnostics->pool, "a key of %s", schema->what),
 		     diagnostics);

@@ -29,11 +29,11 @@ enum schema_scalar {
 	SCHEMA_SIGNAL,
 	SCHEMA_CHOICE, /* one of `choices` */
 	SCHEMA_RESOURCE,
-	SCHEMA_SYSCTL,   /* "net.ipv4.ip_forward" or with slashes */
-	SCHEMA_VARIABLE, /* name of an environment variable */
+	SCHEMA_SYSCTL,    /* "net.ipv4.ip_forward" or with slashes */
+	SCHEMA_VARIABLE,  /* name of an environment variable */
 	SCHEMA_FILE_NAME, /* a cgroup file */
-	SCHEMA_CGROUP,   /* path below the cgroup root */
-	SCHEMA_LIMIT,    /* a number or "unlimited" */
+	SCHEMA_CGROUP,    /* path below the cgroup root */
+	SCHEMA_LIMIT,     /* a number or "unlimited" */
 	SCHEMA_CONTROLLER,
 	SCHEMA_CAPABILITY, /* a name of libcap, with or without "cap_" */
 	SCHEMA_SYSCALL,    /* a name that libseccomp knows for some architecture */
@@ -43,8 +43,8 @@ enum schema_scalar {
 /* What happens to an inherited value when the spec gives one, too. */
 enum schema_merge {
 	SCHEMA_MERGE = 0, /* maps by key; everything else is replaced */
-	SCHEMA_APPEND,    /* lists are joined; an entry of the same identity takes the old one's place */
-	SCHEMA_REPLACE    /* maps are replaced as a whole, too */
+	SCHEMA_APPEND, /* lists are joined; an entry of the same identity takes the old one's place */
+	SCHEMA_REPLACE /* maps are replaced as a whole, too */
 };
 
 struct schema_key;
@@ -54,10 +54,10 @@ struct schema {
 	enum schema_scalar scalar;
 	const char *const *choices; /* NULL-terminated; SCHEMA_CHOICE, or words that stand for all */
 	int64_t least, most;
-	const struct schema *element;   /* as a list */
-	const struct schema_key *keys;  /* as a map of fixed keys; ends with a NULL name */
-	const struct schema *value;     /* as a map of free keys, alone or beside `keys` */
-	enum schema_scalar key;         /* what the free keys are */
+	const struct schema *element;  /* as a list */
+	const struct schema_key *keys; /* as a map of fixed keys; ends with a NULL name */
+	const struct schema *value;    /* as a map of free keys, alone or beside `keys` */
+	enum schema_scalar key;        /* what the free keys are */
 	enum schema_merge merge;
 	const char *identity; /* SCHEMA_APPEND: the key that tells entries apart */
 };

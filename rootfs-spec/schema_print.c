@@ -9,7 +9,8 @@ static const char intro[] =
 	"<!-- Made by `keelson show --schema`; edit rootfs-spec/spec_schema.c instead. -->\n"
 	"# The spec\n"
 	"\n"
-	"A spec says what a node is: what its image holds, what PID 1 prepares, which services run,\n"
+	"A spec says what a node is: what its image holds, what PID 1 prepares, which services "
+	"run,\n"
 	"what they may do, and when the node is healthy. It is one YAML document, checked and\n"
 	"compiled on the builder's machine; a node never reads it.\n"
 	"\n"
@@ -27,14 +28,19 @@ static const char intro[] =
 	"\n"
 	"## Rules\n"
 	"\n"
-	"- Strict: an unknown key, a wrong type, a duplicate key is an error with its place and the\n"
-	"  nearest valid name. `keelson check` tells all of them at once. Anchors, aliases, tags and\n"
+	"- Strict: an unknown key, a wrong type, a duplicate key is an error with its place and "
+	"the\n"
+	"  nearest valid name. `keelson check` tells all of them at once. Anchors, aliases, tags "
+	"and\n"
 	"  several documents are errors, too.\n"
-	"- `extends` names one other spec: a profile (`NAME.yaml` beside the file, in `--profiles DIR`,\n"
-	"  or where keelson is installed) or a path relative to the file. Maps merge by key; lists\n"
+	"- `extends` names one other spec: a profile (`NAME.yaml` beside the file, in `--profiles "
+	"DIR`,\n"
+	"  or where keelson is installed) or a path relative to the file. Maps merge by key; "
+	"lists\n"
 	"  marked *adds up* are joined, an entry for the same thing replacing the inherited one;\n"
 	"  everything else replaces what was inherited. `null` removes it.\n"
-	"- Durations: `100ms`, `30s`, `5min`, `1h30min`. Sizes: `64KiB`, `96MiB`, `1GiB` (also `Ki`,\n"
+	"- Durations: `100ms`, `30s`, `5min`, `1h30min`. Sizes: `64KiB`, `96MiB`, `1GiB` (also "
+	"`Ki`,\n"
 	"  `Mi`, `Gi`), or bytes. Modes are octal. `true` and `false` are the only truth values.\n"
 	"- Paths of the builder's machine are relative to the file that says them.\n";
 
@@ -107,13 +113,15 @@ static void print_chapter(struct bytes *out, const char *title, const struct sch
 		     title[0] ? title : "The document");
 	for (const struct schema_key *key = schema->keys; key->name; key++) {
 		const struct schema *inner = key->schema;
-		const char *full = title[0] ? pool_printf(pool, "%s.%s", title, key->name) : key->name;
+		const char *full = title[0] ? pool_printf(pool, "%s.%s", title, key->name)
+					    : key->name;
 		bytes_printf(out, "| `%s`%s | ", key->name, key->required ? " (required)" : "");
 		print_type(out, inner);
 		if (inner->merge == SCHEMA_APPEND)
 			bytes_text(out, "; adds up");
 		bytes_printf(out, " | %s%s%s | %s |\n", key->fallback ? "`" : "",
-			     key->fallback ? key->fallback : "", key->fallback ? "`" : "", key->doc);
+			     key->fallback ? key->fallback : "", key->fallback ? "`" : "",
+			     key->doc);
 		queue(chapters, full, inner);
 		if (inner->element)
 			queue(chapters, pool_printf(pool, "%s[]", full), inner->element);
@@ -130,6 +138,7 @@ void schema_print(struct bytes *out)
 	bytes_text(out, intro);
 	queue(&chapters, "", &schema_spec);
 	for (size_t i = 0; i < chapters.count; i++)
-		print_chapter(out, chapters.list[i].title, chapters.list[i].schema, &chapters, &pool);
+		print_chapter(out, chapters.list[i].title, chapters.list[i].schema, &chapters,
+			      &pool);
 	pool_free(&pool);
 }

@@ -68,8 +68,8 @@ int seccomp_filter_make(const struct spec_policy *policy, struct diagnostics *di
 	if (!policy->calls.count)
 		return 0;
 
-	scmp_filter_ctx filter =
-		seccomp_init(policy->seccomp_allow ? SCMP_ACT_ERRNO(EPERM) : SCMP_ACT_ALLOW);
+	scmp_filter_ctx filter = seccomp_init(policy->seccomp_allow ? SCMP_ACT_ERRNO(EPERM)
+								    : SCMP_ACT_ALLOW);
 	if (!filter)
 		return -ENOMEM;
 	int error = add_architectures(filter);

@@ -39,22 +39,22 @@ struct spec_packages {
 	size_t install_count;
 	struct texts exclude; /* globs of paths: '*' and '?' stay in a component, '**' does not */
 	struct texts include; /* globs of paths that `exclude` does not take */
-	struct texts local;   /* .deb files of the builder's machine, absolute or from its directory */
-	bool dependencies;    /* install what they depend on, too */
+	struct texts local; /* .deb files of the builder's machine, absolute or from its directory */
+	bool dependencies;  /* install what they depend on, too */
 };
 
 enum spec_file_kind {
-	SPEC_FILE_FROM = 1,  /* `source` is a file of the builder's machine */
-	SPEC_FILE_CONTENT,   /* `content` is the text */
-	SPEC_FILE_TREE,      /* `source` is a directory of the builder's machine, merged into `to` */
-	SPEC_FILE_LINK,      /* `content` is the target of a symbolic link */
+	SPEC_FILE_FROM = 1, /* `source` is a file of the builder's machine */
+	SPEC_FILE_CONTENT,  /* `content` is the text */
+	SPEC_FILE_TREE,     /* `source` is a directory of the builder's machine, merged into `to` */
+	SPEC_FILE_LINK,     /* `content` is the target of a symbolic link */
 	SPEC_FILE_DIRECTORY, /* an empty directory */
 };
 
 struct spec_file {
 	struct text to; /* absolute path in the root */
 	enum spec_file_kind kind;
-	struct text source;  /* resolved against the directory of the file that says it; "program:NAME"
+	struct text source; /* resolved against the directory of the file that says it; "program:NAME"
 			      * stays as it is */
 	struct text content;
 	uint32_t mode; /* for FROM without a mode: 0755 if the source is executable, else 0644 */
@@ -77,12 +77,13 @@ struct spec_module {
 };
 
 struct spec_kernel {
-	struct text package; /* NULL: the image has no kernel */
+	struct text package;         /* NULL: the image has no kernel */
 	struct spec_module *modules; /* loaded on the node */
 	size_t module_count;
 	struct spec_module *storage; /* loaded by the initramfs to reach the disk */
 	size_t storage_count;
-	struct texts install; /* modules that are only to be in the image, loaded by whoever needs them */
+	struct texts
+		install; /* modules that are only to be in the image, loaded by whoever needs them */
 	struct texts cmdline; /* words */
 };
 
@@ -208,9 +209,9 @@ struct spec_service {
 
 struct spec_policy {
 	struct text name;
-	bool capabilities;  /* the masks are to be applied */
+	bool capabilities; /* the masks are to be applied */
 	bool no_new_privs;
-	uint64_t bounding;  /* bit n is capability n */
+	uint64_t bounding; /* bit n is capability n */
 	uint64_t ambient;
 	uint32_t securebits;
 	bool seccomp_allow; /* `calls` are those allowed, not those denied */

@@ -42,17 +42,19 @@ static void resolve_edges(struct spec *spec, struct diagnostics *diagnostics)
 			struct spec_edge *edge = &service->edges[j];
 			edge->service = find_service(spec, edge->name.text);
 			if (edge->service == PLAN_NONE) {
-				diagnose(diagnostics, edge->name.where, "'%s' %s unknown service '%s'",
-					 service->name.text,
-					 edge->kind == PLAN_EDGE_AFTER ? "is after" : edge_key(edge->kind),
+				diagnose(diagnostics, edge->name.where,
+					 "'%s' %s unknown service '%s'", service->name.text,
+					 edge->kind == PLAN_EDGE_AFTER ? "is after"
+								       : edge_key(edge->kind),
 					 edge->name.text);
-				diagnose_suggest(diagnostics, nearest_service(spec, edge->name.text));
+				diagnose_suggest(diagnostics,
+						 nearest_service(spec, edge->name.text));
 			}
 			for (size_t k = 0; k < j; k++)
 				if (strcmp(service->edges[k].name.text, edge->name.text) == 0 &&
 				    service->edges[k].kind == edge->kind)
-					diagnose(diagnostics, edge->name.where, "'%s' is listed twice",
-						 edge->name.text);
+					diagnose(diagnostics, edge->name.where,
+						 "'%s' is listed twice", edge->name.text);
 		}
 	}
 }
@@ -164,21 +166,24 @@ static void check_health(const struct spec *spec, struct diagnostics *diagnostic
 		struct text name = slots->healthy_services.list[i];
 		uint32_t index = find_service(spec, name.text);
 		if (index == PLAN_NONE) {
-			diagnose(diagnostics, name.where, "the health condition names unknown service '%s'",
-				 name.text);
+			diagnose(diagnostics, name.where,
+				 "the health condition names unknown service '%s'", name.text);
 			diagnose_suggest(diagnostics, nearest_service(spec, name.text));
 			continue;
 		}
 		const struct spec_service *service = &spec->services[index];
 		if (service->kind == PLAN_SERVICE_ONESHOT)
 			diagnose(diagnostics, name.where,
-				 "the health condition names '%s', a oneshot, which is never up", name.text);
+				 "the health condition names '%s', a oneshot, which is never up",
+				 name.text);
 		else if (service->flags & PLAN_SERVICE_MANUAL)
 			diagnose(diagnostics, name.where,
-				 "the health condition names '%s', which is not started at boot", name.text);
+				 "the health condition names '%s', which is not started at boot",
+				 name.text);
 	}
 	if (slots->healthy_deadline_ns && slots->healthy_for_ns >= slots->healthy_deadline_ns)
-		diagnose(diagnostics, slots->where, "no slot can be healthy 'for' longer than 'deadline'");
+		diagnose(diagnostics, slots->where,
+			 "no slot can be healthy 'for' longer than 'deadline'");
 }
 
 static void check_cgroup(const struct spec *spec, uint32_t index, struct diagnostics *diagnostics)
@@ -194,10 +199,12 @@ static void check_cgroup(const struct spec *spec, uint32_t index, struct diagnos
 		if (i == index || !other->cgroup.text)
 			continue;
 		if (i < index && strcmp(own, other->cgroup.text) == 0)
-			diagnose(diagnostics, service->cgroup.where, "'%s' and '%s' share the cgroup '%s'",
-				 other->name.text, service->name.text, own);
+			diagnose(diagnostics, service->cgroup.where,
+				 "'%s' and '%s' share the cgroup '%s'", other->name.text,
+				 service->name.text, own);
 		/* cgroups(7), no internal processes. */
-		if (strncmp(own, other->cgroup.text, length) == 0 && other->cgroup.text[length] == '/')
+		if (strncmp(own, other->cgroup.text, length) == 0 &&
+		    other->cgroup.text[length] == '/')
 			diagnose(diagnostics, other->cgroup.where,
 				 "the cgroup of '%s' lies inside that of '%s', which has processes",
 				 other->name.text, service->name.text);
@@ -207,7 +214,8 @@ static void check_cgroup(const struct spec *spec, uint32_t index, struct diagnos
 		diagnose(diagnostics, service->cgroup.where, "'%s' is the cgroup of the pods", own);
 	if (pods_length && strncmp(own, pods, length) == 0 && pods[length] == '/')
 		diagnose(diagnostics, service->cgroup.where,
-			 "the pods' cgroup '%s' lies inside that of '%s'", pods, service->name.text);
+			 "the pods' cgroup '%s' lies inside that of '%s'", pods,
+			 service->name.text);
 }
 
 static void check_logs(const struct spec *spec, uint32_t index, struct diagnostics *diagnostics)
@@ -232,19 +240,22 @@ static void check_unique(struct text a, struct text b, const char *what,
 			 struct diagnostics *diagnostics)
 {
 	if (strcmp(a.text, b.text) == 0)
-		diagnose(diagnostics, b.where, "%s '%s' is given twice, first in line %u", what, b.text,
-			 a.where.line);
+		diagnose(diagnostics, b.where, "%s '%s' is given twice, first in line %u", what,
+			 b.text, a.where.line);
 }
 
 static void check_duplicates(const struct spec *spec, struct diagnostics *diagnostics)
 {
 	for (size_t i = 0; i < spec->file_count; i++)
 		for (size_t j = 0; j < i; j++)
-			if (spec->files[i].kind != SPEC_FILE_TREE && spec->files[j].kind != SPEC_FILE_TREE)
-				check_unique(spec->files[j].to, spec->files[i].to, "the file", diagnostics);
+			if (spec->files[i].kind != SPEC_FILE_TREE &&
+			    spec->files[j].kind != SPEC_FILE_TREE)
+				check_unique(spec->files[j].to, spec->files[i].to, "the file",
+					     diagnostics);
 	for (size_t i = 0; i < spec->path_count; i++)
 		for (size_t j = 0; j < i; j++)
-			check_unique(spec->paths[j].path, spec->paths[i].path, "the path", diagnostics);
+			check_unique(spec->paths[j].path, spec->paths[i].path, "the path",
+				     diagnostics);
 	for (size_t i = 0; i < spec->packages.install_count; i++)
 		for (size_t j = 0; j < i; j++)
 			check_unique(spec->packages.install[j].name, spec->packages.install[i].name,

@@ -27,8 +27,8 @@ static struct text entry_name(const struct node *entry, const struct schema *sch
 	if (entry->count == 1 && !entry->entries[0].value->bad)
 		return (struct text){entry->entries[0].key, entry->entries[0].where};
 	if (entry->count != 1)
-		diagnose(diagnostics, entry->where, "%s is written 'name' or 'name: ...', one an entry",
-			 schema->what);
+		diagnose(diagnostics, entry->where,
+			 "%s is written 'name' or 'name: ...', one an entry", schema->what);
 	return (struct text){0};
 }
 
@@ -50,8 +50,7 @@ void spec_read_packages(const struct view *root, struct spec_packages *packages)
 	for (size_t i = 0; list && i < list->count; i++) {
 		const struct node *entry = list->entries[i].value;
 		const struct schema *schema = schema_find(view.schema, "install")->schema->element;
-		struct spec_package package = {
-			.name = entry_name(entry, schema, view.diagnostics)};
+		struct spec_package package = {.name = entry_name(entry, schema, view.diagnostics)};
 		if (!package.name.text)
 			continue;
 		if (entry->kind == NODE_MAP)
@@ -103,8 +102,8 @@ static int only_key(const struct view *view, const char *const *keys, const char
 		}
 	if (count == 1)
 		return found;
-	diagnose(view->diagnostics, view->where, "%s has %s of %s: it needs one", view->schema->what,
-		 count ? "several" : "none", all);
+	diagnose(view->diagnostics, view->where, "%s has %s of %s: it needs one",
+		 view->schema->what, count ? "several" : "none", all);
 	return -1;
 }
 
@@ -150,7 +149,7 @@ void spec_read_files(const struct view *root, struct spec *spec)
 		if (!read_file_kind(&view, &file) || !file.to.text)
 			continue;
 		file.mode_given = view_node(&view, "mode");
-		file.mode = file.mode_given			     ? view_mode(&view, "mode")
+		file.mode = file.mode_given                    ? view_mode(&view, "mode")
 			    : file.kind == SPEC_FILE_DIRECTORY ? 0755
 							       : 0644;
 		file.uid = (uint32_t)view_integer(&view, "user");
@@ -170,8 +169,8 @@ static void read_modules(const struct view *view, const char *key, struct spec_m
 
 	for (size_t i = 0; node && i < node->count; i++) {
 		const struct node *entry = node->entries[i].value;
-		struct spec_module module = {
-			.name = entry_name(entry, schema, view->diagnostics), .parameters = ""};
+		struct spec_module module = {.name = entry_name(entry, schema, view->diagnostics),
+					     .parameters = ""};
 		if (!module.name.text)
 			continue;
 		if (entry->kind == NODE_MAP)
@@ -209,13 +208,12 @@ static void read_format(const struct view *view, struct spec_image *image)
 		return;
 	}
 	const char *compression = image->compression.text;
-	if (strcmp(compression, "none") == 0 ||
-	    squashfs == (strcmp(compression, "zstd") == 0))
+	if (strcmp(compression, "none") == 0 || squashfs == (strcmp(compression, "zstd") == 0))
 		return;
 	diagnose(view->diagnostics, image->compression.where, "%s cannot be compressed with %s",
 		 image->format.text, compression);
-	diagnose_hint(view->diagnostics, squashfs ? "squashfs takes zstd or none"
-						  : "erofs takes lz4hc, lz4 or none");
+	diagnose_hint(view->diagnostics,
+		      squashfs ? "squashfs takes zstd or none" : "erofs takes lz4hc, lz4 or none");
 }
 
 static void read_pods(const struct view *view, struct spec_pods *pods)

@@ -121,10 +121,12 @@ static void read_mount(const struct view *view, struct spec_mount *mount)
 	read_flags(view, mount);
 	if (!mount->type.text) {
 		if (!view_has(view, "type"))
-			diagnose(view->diagnostics, view->where, "a mount without 'type' or 'overlay'");
+			diagnose(view->diagnostics, view->where,
+				 "a mount without 'type' or 'overlay'");
 		return;
 	}
-	mount_options_read(&mount->options, mount->type.text, view->pool, view->diagnostics, &options);
+	mount_options_read(&mount->options, mount->type.text, view->pool, view->diagnostics,
+			   &options);
 	if (options.pairs.count > PLAN_MAX_OPTIONS)
 		diagnose(view->diagnostics, view_where(view, "options"), "too many options");
 }

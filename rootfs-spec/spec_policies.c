@@ -31,7 +31,8 @@ static void read_capabilities(const struct view *policy_view, struct spec_policy
 	else if (!drop && !keep)
 		diagnose(view.diagnostics, view.where, "'capabilities' without 'drop' or 'keep'");
 	policy->capabilities = true;
-	policy->bounding = keep ? mask_of(&view, "keep") : EVERY_CAPABILITY & ~mask_of(&view, "drop");
+	policy->bounding = keep ? mask_of(&view, "keep")
+				: EVERY_CAPABILITY & ~mask_of(&view, "drop");
 	policy->ambient = mask_of(&view, "ambient");
 	struct texts ambient = view_texts(&view, "ambient");
 	for (size_t i = 0; i < ambient.count; i++)
@@ -80,7 +81,7 @@ static void check_steps(const struct view *view, const struct spec_policy *polic
 {
 	static const char *const always[] = {"execve", "write", "exit_group", NULL};
 	static const char *const without_nnp[] = {"setgroups", "setresgid", "setresuid",
-						  "capset",    "prctl",	    NULL};
+						  "capset",    "prctl",     NULL};
 	const char *const *lists[] = {always, policy->no_new_privs ? NULL : without_nnp};
 
 	for (size_t i = 0; i < 2; i++) {
@@ -89,15 +90,17 @@ static void check_steps(const struct view *view, const struct spec_policy *polic
 			const struct text *said = find_call(&policy->calls, call);
 			if (policy->seccomp_allow && !said)
 				diagnose(view->diagnostics, view_where(view, "allow"),
-					 "'%s' is not allowed, but starting a service takes it", call);
+					 "'%s' is not allowed, but starting a service takes it",
+					 call);
 			else if (!policy->seccomp_allow && said)
 				diagnose(view->diagnostics, said->where,
-					 "'%s' must not be denied: starting a service takes it", call);
+					 "'%s' must not be denied: starting a service takes it",
+					 call);
 			else
 				continue;
 			if (lists[i] == without_nnp)
-				diagnose_hint(view->diagnostics,
-					      "with 'no-new-privs: true' the filter comes after that step");
+				diagnose_hint(view->diagnostics, "with 'no-new-privs: true' the "
+								 "filter comes after that step");
 		}
 	}
 }
@@ -108,8 +111,9 @@ static void read_seccomp(const struct view *policy_view, struct spec_policy *pol
 	bool deny = view_has(&view, "deny"), allow = view_has(&view, "allow");
 
 	if (deny == allow) {
-		diagnose(view.diagnostics, view.where, deny ? "'deny' and 'allow' together: a filter is one or the other"
-							   : "'seccomp' without 'deny' or 'allow'");
+		diagnose(view.diagnostics, view.where,
+			 deny ? "'deny' and 'allow' together: a filter is one or the other"
+			      : "'seccomp' without 'deny' or 'allow'");
 		return;
 	}
 	policy->seccomp_allow = allow;

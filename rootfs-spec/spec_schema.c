@@ -17,8 +17,7 @@ static const struct schema glob = {.scalar = SCHEMA_GLOB};
 static const struct schema capability = {.scalar = SCHEMA_CAPABILITY};
 static const struct schema system_call = {.scalar = SCHEMA_SYSCALL};
 static const struct schema controller = {.scalar = SCHEMA_CONTROLLER};
-static const struct schema identity = {
-	.scalar = SCHEMA_INTEGER, .least = 0, .most = 4294967294};
+static const struct schema identity = {.scalar = SCHEMA_INTEGER, .least = 0, .most = 4294967294};
 static const struct schema identities = {.element = &identity};
 static const struct schema texts = {.element = &text};
 static const struct schema added_words = {.element = &word, .merge = SCHEMA_APPEND};
@@ -33,10 +32,13 @@ static const struct schema controllers_list = {.element = &controller};
 /* ---- the image ---- */
 
 static const struct schema globs = {.element = &glob};
-static const struct schema package = {
-	.what = "a package", .scalar = SCHEMA_WORD, .value = &globs, .key = SCHEMA_WORD};
-static const struct schema packages_list = {
-	.element = &package, .merge = SCHEMA_APPEND, .identity = ""};
+static const struct schema package = {.what = "a package",
+				      .scalar = SCHEMA_WORD,
+				      .value = &globs,
+				      .key = SCHEMA_WORD};
+static const struct schema packages_list = {.element = &package,
+					    .merge = SCHEMA_APPEND,
+					    .identity = ""};
 static const struct schema_key packages_keys[] = {
 	{"install", &packages_list, NULL,
 	 "Debian packages. An entry is a name, or `name: [paths]` to take only those files and "
@@ -58,7 +60,8 @@ static const struct schema_key file_keys[] = {
 	 "program that keelson's own build provides.",
 	 false},
 	{"content", &text, NULL, "The file's text.", false},
-	{"tree", &host_path, NULL, "A directory of the builder's machine, merged into `to`.", false},
+	{"tree", &host_path, NULL, "A directory of the builder's machine, merged into `to`.",
+	 false},
 	{"link", &text, NULL, "The target of a symbolic link.", false},
 	{"directory", &boolean, NULL, "`true`: an empty directory.", false},
 	{"mode", &mode, NULL,
@@ -68,10 +71,8 @@ static const struct schema_key file_keys[] = {
 	{"group", &identity, "0", "Group, a number.", false},
 	{0},
 };
-static const struct schema file = {
-	.what = "a file", .keys = file_keys, .merge = SCHEMA_REPLACE};
-static const struct schema files = {
-	.element = &file, .merge = SCHEMA_APPEND, .identity = "to"};
+static const struct schema file = {.what = "a file", .keys = file_keys, .merge = SCHEMA_REPLACE};
+static const struct schema files = {.element = &file, .merge = SCHEMA_APPEND, .identity = "to"};
 
 static const char *const formats[] = {"erofs", "squashfs", NULL};
 static const char *const compressions[] = {"lz4", "lz4hc", "zstd", "none", NULL};
@@ -82,15 +83,17 @@ static const struct schema_key image_keys[] = {
 	{"compression", &compression, NULL,
 	 "erofs: `lz4hc` (default), `lz4` or `none`; squashfs: `zstd` (default) or `none`.", false},
 	{"budget", &size, "0",
-	 "The most that the root may take without its kernel; a larger one fails the build.", false},
+	 "The most that the root may take without its kernel; a larger one fails the build.",
+	 false},
 	{0},
 };
 static const struct schema image = {.what = "'image'", .keys = image_keys};
 
-static const struct schema module = {
-	.what = "a module", .scalar = SCHEMA_WORD, .value = &text, .key = SCHEMA_WORD};
-static const struct schema modules = {
-	.element = &module, .merge = SCHEMA_APPEND, .identity = ""};
+static const struct schema module = {.what = "a module",
+				     .scalar = SCHEMA_WORD,
+				     .value = &text,
+				     .key = SCHEMA_WORD};
+static const struct schema modules = {.element = &module, .merge = SCHEMA_APPEND, .identity = ""};
 static const struct schema_key kernel_keys[] = {
 	{"package", &word, NULL, "The Debian package of the kernel.", false},
 	{"modules", &modules, NULL,
@@ -107,8 +110,8 @@ static const struct schema kernel = {.what = "'kernel'", .keys = kernel_keys};
 
 static const struct schema_key disk_keys[] = {
 	{"esp", &size, "64MiB", "The EFI system partition; 0 for none.", false},
-	{"state", &size, "256MiB",
-	 "The state partition in the built image; it grows on the node.", false},
+	{"state", &size, "256MiB", "The state partition in the built image; it grows on the node.",
+	 false},
 	{0},
 };
 static const struct schema disk = {.what = "'disk'", .keys = disk_keys};
@@ -121,10 +124,12 @@ static const struct schema_key pod_image_keys[] = {
 	{"to", &path, NULL, "Where in the root the archive lies.", true},
 	{0},
 };
-static const struct schema pod_image = {
-	.what = "an image of a pod", .keys = pod_image_keys, .merge = SCHEMA_REPLACE};
-static const struct schema pod_images = {
-	.element = &pod_image, .merge = SCHEMA_APPEND, .identity = "name"};
+static const struct schema pod_image = {.what = "an image of a pod",
+					.keys = pod_image_keys,
+					.merge = SCHEMA_REPLACE};
+static const struct schema pod_images = {.element = &pod_image,
+					 .merge = SCHEMA_APPEND,
+					 .identity = "name"};
 static const struct schema cgroup = {.scalar = SCHEMA_CGROUP};
 static const struct schema_key pods_keys[] = {
 	{"images", &pod_images, NULL,
@@ -137,8 +142,9 @@ static const struct schema pods = {.what = "'pods'", .keys = pods_keys};
 
 /* ---- what PID 1 prepares ---- */
 
-static const char *const propagations[] = {"private", "shared", "slave", "unbindable", "rprivate",
-					   "rshared", "rslave", "runbindable", NULL};
+static const char *const propagations[] = {"private",    "shared",      "slave",
+					   "unbindable", "rprivate",    "rshared",
+					   "rslave",     "runbindable", NULL};
 static const char *const makes[] = {"if-empty", "never", NULL};
 static const struct schema propagation = {.scalar = SCHEMA_CHOICE, .choices = propagations};
 static const struct schema make = {.scalar = SCHEMA_CHOICE, .choices = makes};
@@ -153,8 +159,9 @@ static const struct schema_key overlay_keys[] = {
 	 false},
 	{0},
 };
-static const struct schema overlay = {
-	.what = "'overlay'", .keys = overlay_keys, .merge = SCHEMA_REPLACE};
+static const struct schema overlay = {.what = "'overlay'",
+				      .keys = overlay_keys,
+				      .merge = SCHEMA_REPLACE};
 static const struct schema_key mount_keys[] = {
 	{"source", &text, NULL,
 	 "A device path, `partition:NAME` (GPT name on the disk that was booted), or for a bind "
@@ -176,8 +183,7 @@ static const struct schema_key mount_keys[] = {
 	{0},
 };
 static const struct schema mount = {.what = "a mount", .keys = mount_keys};
-static const struct schema mounts = {
-	.what = "'mounts'", .value = &mount, .key = SCHEMA_PATH};
+static const struct schema mounts = {.what = "'mounts'", .value = &mount, .key = SCHEMA_PATH};
 
 static const struct schema_key path_keys[] = {
 	{"path", &path, NULL, "The path to make.", true},
@@ -185,15 +191,18 @@ static const struct schema_key path_keys[] = {
 	{"content", &text, NULL, "A file with this text.", false},
 	{"link", &text, NULL, "A symbolic link to this target.", false},
 	{"copy", &path, NULL, "A copy of this file of the root.", false},
-	{"mode", &mode, NULL, "Permissions; without it 0755 for directories, 0644 for files.", false},
+	{"mode", &mode, NULL, "Permissions; without it 0755 for directories, 0644 for files.",
+	 false},
 	{"user", &identity, "0", "Owner, a number.", false},
 	{"group", &identity, "0", "Group, a number.", false},
 	{0},
 };
-static const struct schema path_entry = {
-	.what = "a path", .keys = path_keys, .merge = SCHEMA_REPLACE};
-static const struct schema paths = {
-	.element = &path_entry, .merge = SCHEMA_APPEND, .identity = "path"};
+static const struct schema path_entry = {.what = "a path",
+					 .keys = path_keys,
+					 .merge = SCHEMA_REPLACE};
+static const struct schema paths = {.element = &path_entry,
+				    .merge = SCHEMA_APPEND,
+				    .identity = "path"};
 
 static const struct schema_key setting_keys[] = {
 	{"value", &text, NULL, "What is written.", true},
@@ -204,8 +213,7 @@ static const struct schema setting = {.what = "a sysctl",
 				      .scalar = SCHEMA_TEXT,
 				      .keys = setting_keys,
 				      .merge = SCHEMA_REPLACE};
-static const struct schema sysctl = {
-	.what = "'sysctl'", .value = &setting, .key = SCHEMA_SYSCTL};
+static const struct schema sysctl = {.what = "'sysctl'", .value = &setting, .key = SCHEMA_SYSCTL};
 
 static const struct schema_key network_keys[] = {
 	{"loopback", &boolean, "true", "Bring `lo` up.", false},
@@ -248,8 +256,7 @@ static const struct schema_key log_keys[] = {
 };
 static const struct schema log_map = {.what = "'log'", .keys = log_keys};
 static const struct schema_key probe_keys[] = {
-	{"http", &word, NULL,
-	 "`127.0.0.1:PORT/PATH`: a GET on loopback answers 200.", false},
+	{"http", &word, NULL, "`127.0.0.1:PORT/PATH`: a GET on loopback answers 200.", false},
 	{"socket", &path, NULL, "The socket at this path accepts a connection.", false},
 	{"every", &duration, "100ms", "How often it is asked.", false},
 	{0},
@@ -274,14 +281,15 @@ static const struct schema_key backoff_keys[] = {
 	{0},
 };
 static const struct schema backoff = {.what = "'backoff'", .keys = backoff_keys};
-static const struct schema environment = {
-	.what = "'environment'", .value = &text, .key = SCHEMA_VARIABLE};
+static const struct schema environment = {.what = "'environment'",
+					  .value = &text,
+					  .key = SCHEMA_VARIABLE};
 static const struct schema limit_number = {.scalar = SCHEMA_LIMIT};
 static const struct schema limit = {.scalar = SCHEMA_LIMIT, .element = &limit_number};
-static const struct schema limits = {
-	.what = "'limits'", .value = &limit, .key = SCHEMA_RESOURCE};
-static const struct schema cgroup_settings = {
-	.what = "'cgroup-settings'", .value = &text, .key = SCHEMA_FILE_NAME};
+static const struct schema limits = {.what = "'limits'", .value = &limit, .key = SCHEMA_RESOURCE};
+static const struct schema cgroup_settings = {.what = "'cgroup-settings'",
+					      .value = &text,
+					      .key = SCHEMA_FILE_NAME};
 static const struct schema signal_name = {.scalar = SCHEMA_SIGNAL};
 static const struct schema niceness = {.scalar = SCHEMA_INTEGER, .least = -20, .most = 19};
 static const struct schema oom = {.scalar = SCHEMA_INTEGER, .least = -1000, .most = 1000};
@@ -334,20 +342,14 @@ static const struct schema_key service_keys[] = {
 	{0},
 };
 static const struct schema service = {.what = "a service", .keys = service_keys};
-static const struct schema services = {
-	.what = "'services'", .value = &service, .key = SCHEMA_NAME};
+static const struct schema services = {.what = "'services'", .value = &service, .key = SCHEMA_NAME};
 
 /* ---- policies ---- */
 
-static const char *const securebits_names[] = {"noroot",
-					       "noroot-locked",
-					       "no-setuid-fixup",
-					       "no-setuid-fixup-locked",
-					       "keep-caps",
-					       "keep-caps-locked",
-					       "no-cap-ambient-raise",
-					       "no-cap-ambient-raise-locked",
-					       NULL};
+static const char *const securebits_names[] = {
+	"noroot",    "noroot-locked",    "no-setuid-fixup",      "no-setuid-fixup-locked",
+	"keep-caps", "keep-caps-locked", "no-cap-ambient-raise", "no-cap-ambient-raise-locked",
+	NULL};
 static const struct schema securebit = {.scalar = SCHEMA_CHOICE, .choices = securebits_names};
 static const struct schema securebits = {.element = &securebit};
 static const struct schema_key capabilities_keys[] = {
@@ -365,8 +367,9 @@ static const struct schema_key seccomp_keys[] = {
 	{"allow", &calls_list, NULL, "Every other call answers EPERM.", false},
 	{0},
 };
-static const struct schema seccomp = {
-	.what = "'seccomp'", .keys = seccomp_keys, .merge = SCHEMA_REPLACE};
+static const struct schema seccomp = {.what = "'seccomp'",
+				      .keys = seccomp_keys,
+				      .merge = SCHEMA_REPLACE};
 static const struct schema_key policy_keys[] = {
 	{"capabilities", &capabilities, NULL,
 	 "Capabilities, by the names of capabilities(7), with or without `cap_`.", false},
@@ -378,8 +381,7 @@ static const struct schema_key policy_keys[] = {
 	{0},
 };
 static const struct schema policy = {.what = "a policy", .keys = policy_keys};
-static const struct schema policies = {
-	.what = "'policies'", .value = &policy, .key = SCHEMA_NAME};
+static const struct schema policies = {.what = "'policies'", .value = &policy, .key = SCHEMA_NAME};
 
 /* ---- slots ---- */
 
@@ -394,8 +396,8 @@ static const struct schema healthy = {.what = "'healthy'", .keys = healthy_keys}
 static const struct schema tries = {.scalar = SCHEMA_INTEGER, .least = 1, .most = 15};
 static const struct schema_key slots_keys[] = {
 	{"tries", &tries, "3", "Boots that a new slot gets to become healthy.", false},
-	{"size", &size, "0", "Of a slot's root partition; 0: what the image needs, and room to grow.",
-	 false},
+	{"size", &size, "0",
+	 "Of a slot's root partition; 0: what the image needs, and room to grow.", false},
 	{"healthy", &healthy, NULL, "When a slot is good.", false},
 	{0},
 };

@@ -6,10 +6,10 @@
 #include "rootfs-spec/spec_parts.h"
 #include "rootfs-spec/value.h"
 
-#define DEFAULT_PATH	"PATH=/usr/sbin:/usr/bin:/sbin:/bin"
-#define LOG_DIRECTORY	"/var/log/keelson"
-#define LOGGER_NAME	"logger"
-#define LOGGER_PROGRAM	"/usr/lib/keelson/keelson-log"
+#define DEFAULT_PATH "PATH=/usr/sbin:/usr/bin:/sbin:/bin"
+#define LOG_DIRECTORY "/var/log/keelson"
+#define LOGGER_NAME "logger"
+#define LOGGER_PROGRAM "/usr/lib/keelson/keelson-log"
 #define MAX_SOCKET_PATH 107u /* unix(7): sun_path */
 
 static bool is(struct text text, const char *word)
@@ -57,8 +57,8 @@ static void read_edges(const struct view *view, struct spec_service *service)
 		struct texts names = view_texts(view, lists[i].key);
 		for (size_t j = 0; j < names.count; j++) {
 			POOL_GROW(view->pool, service->edges, service->edge_count);
-			service->edges[service->edge_count++] = (struct spec_edge){
-				names.list[j], lists[i].kind, PLAN_NONE};
+			service->edges[service->edge_count++] =
+				(struct spec_edge){names.list[j], lists[i].kind, PLAN_NONE};
 		}
 	}
 }
@@ -93,12 +93,14 @@ static void read_probe_map(const struct view *view, struct spec_probe *probe)
 	struct text http = view_text(view, "http"), socket = view_text(view, "socket");
 
 	if (view_has(view, "http") == view_has(view, "socket")) {
-		diagnose(view->diagnostics, view->where, "'ready' needs 'http' or 'socket', one of them");
+		diagnose(view->diagnostics, view->where,
+			 "'ready' needs 'http' or 'socket', one of them");
 		return;
 	}
 	probe->interval_ns = view_duration(view, "every");
 	if (probe->interval_ns < 1000000)
-		diagnose(view->diagnostics, view_where(view, "every"), "'every' must be at least 1ms");
+		diagnose(view->diagnostics, view_where(view, "every"),
+			 "'every' must be at least 1ms");
 	if (http.text)
 		read_http(view, http, probe);
 	if (!socket.text)
@@ -110,15 +112,16 @@ static void read_probe_map(const struct view *view, struct spec_probe *probe)
 			 MAX_SOCKET_PATH);
 }
 
-static void add_probe(const struct view *view, const struct node *node,
-		      const struct schema *schema, struct spec_service *service)
+static void add_probe(const struct view *view, const struct node *node, const struct schema *schema,
+		      struct spec_service *service)
 {
 	struct spec_probe probe = {0};
 
 	if (node->bad)
 		return;
 	if (node->kind == NODE_SCALAR) {
-		probe.kind = strcmp(node->text, "notify") == 0 ? PLAN_PROBE_NOTIFY : PLAN_PROBE_EXEC;
+		probe.kind = strcmp(node->text, "notify") == 0 ? PLAN_PROBE_NOTIFY
+							       : PLAN_PROBE_EXEC;
 	} else {
 		struct view inner = {node, schema, node->where, view->pool, view->diagnostics};
 		read_probe_map(&inner, &probe);
@@ -155,12 +158,15 @@ static void read_ready(const struct view *view, struct spec_service *service)
 		for (size_t i = 0; i < service->probe_count; i++)
 			if (service->probes[i].kind == PLAN_PROBE_EXEC)
 				diagnose(view->diagnostics, node->where,
-					 "'exec' beside other conditions says nothing: they hold only later");
+					 "'exec' beside other conditions says nothing: they hold "
+					 "only later");
 	if (service->probe_count > PLAN_MAX_PROBES)
-		diagnose(view->diagnostics, node->where, "more than %u conditions", PLAN_MAX_PROBES);
+		diagnose(view->diagnostics, node->where, "more than %u conditions",
+			 PLAN_MAX_PROBES);
 	if (service->probe_count == 0) {
 		POOL_GROW(view->pool, service->probes, service->probe_count);
-		service->probes[service->probe_count++] = (struct spec_probe){.kind = PLAN_PROBE_EXEC};
+		service->probes[service->probe_count++] =
+			(struct spec_probe){.kind = PLAN_PROBE_EXEC};
 	}
 }
 
@@ -183,8 +189,8 @@ static void read_output(const struct view *view, struct spec_service *service)
 		service->output = PLAN_OUTPUT_LOG;
 		service->output_path = view_text(&log, "path");
 		if (!service->output_path.text)
-			service->output_path.text = pool_printf(
-				view->pool, LOG_DIRECTORY "/%s.log", service->name.text);
+			service->output_path.text = pool_printf(view->pool, LOG_DIRECTORY "/%s.log",
+								service->name.text);
 		service->log_max_bytes = view_size(&log, "max");
 		service->log_keep = (uint32_t)view_integer(&log, "keep");
 		if (service->log_max_bytes < 4096)
@@ -253,9 +259,9 @@ static void read_environment(const struct view *view, struct spec_service *servi
 		has_path |= strcmp(entry->key, "PATH") == 0;
 		if (entry->value->bad)
 			continue;
-		struct text variable = {
-			pool_printf(view->pool, "%s=%s", entry->key, entry->value->text),
-			entry->where};
+		struct text variable = {pool_printf(view->pool, "%s=%s", entry->key,
+						    entry->value->text),
+					entry->where};
 		texts_add(&service->environment, variable, view->pool);
 	}
 	if (!has_path)
@@ -346,8 +352,7 @@ static void read_restart(const struct view *view, struct spec_service *service)
 	else if (is(restart, "always"))
 		service->restart = PLAN_RESTART_ALWAYS;
 	else
-		service->restart =
-			is(restart, "never") ? PLAN_RESTART_NEVER : PLAN_RESTART_FAILURE;
+		service->restart = is(restart, "never") ? PLAN_RESTART_NEVER : PLAN_RESTART_FAILURE;
 	if (service->kind == PLAN_SERVICE_ONESHOT && service->restart == PLAN_RESTART_ALWAYS)
 		diagnose(view->diagnostics, restart.where,
 			 "a oneshot that is always restarted is never done: say on-failure");

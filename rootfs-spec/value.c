@@ -120,8 +120,8 @@ bool value_mode(const char *text, uint32_t *mode)
 	return *mode <= 07777;
 }
 
-const char *const value_signals[] = {"HUP",  "INT",  "QUIT", "ABRT", "KILL", "USR1",
-				     "USR2", "PIPE", "ALRM", "TERM", "CONT", "WINCH", NULL};
+const char *const value_signals[] = {"HUP",  "INT",  "QUIT", "ABRT", "KILL",  "USR1", "USR2",
+				     "PIPE", "ALRM", "TERM", "CONT", "WINCH", NULL};
 
 bool value_signal(const char *text, uint32_t *number)
 {
@@ -148,18 +148,19 @@ bool value_signal(const char *text, uint32_t *number)
 	return false;
 }
 
-const char *const value_resources[] = {"cpu",	  "fsize",	"data",	      "stack", "core",
-				       "rss",	  "nproc",	"nofile",     "memlock", "as",
-				       "locks",	  "sigpending", "msgqueue",   "nice",  "rtprio",
-				       "rttime",  NULL};
+const char *const value_resources[] = {"cpu",    "fsize",      "data",     "stack",   "core",
+				       "rss",    "nproc",      "nofile",   "memlock", "as",
+				       "locks",  "sigpending", "msgqueue", "nice",    "rtprio",
+				       "rttime", NULL};
 
 bool value_resource(const char *text, uint32_t *resource)
 {
-	static const uint32_t numbers[] = {
-		RLIMIT_CPU,   RLIMIT_FSIZE,  RLIMIT_DATA,	RLIMIT_STACK,	 RLIMIT_CORE,
-		RLIMIT_RSS,   RLIMIT_NPROC,  RLIMIT_NOFILE,	RLIMIT_MEMLOCK,	 RLIMIT_AS,
-		RLIMIT_LOCKS, RLIMIT_SIGPENDING, RLIMIT_MSGQUEUE, RLIMIT_NICE, RLIMIT_RTPRIO,
-		RLIMIT_RTTIME};
+	static const uint32_t numbers[] = {RLIMIT_CPU,      RLIMIT_FSIZE,  RLIMIT_DATA,
+					   RLIMIT_STACK,    RLIMIT_CORE,   RLIMIT_RSS,
+					   RLIMIT_NPROC,    RLIMIT_NOFILE, RLIMIT_MEMLOCK,
+					   RLIMIT_AS,       RLIMIT_LOCKS,  RLIMIT_SIGPENDING,
+					   RLIMIT_MSGQUEUE, RLIMIT_NICE,   RLIMIT_RTPRIO,
+					   RLIMIT_RTTIME};
 
 	if (strncasecmp(text, "RLIMIT_", 7) == 0)
 		text += 7;

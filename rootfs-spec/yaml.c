@@ -39,8 +39,8 @@ static void tell_problem(struct reader *reader)
 
 	reader->failed = true;
 	if (parser->error == YAML_READER_ERROR)
-		diagnose(reader->diagnostics, place_of_offset(reader, parser->problem_offset),
-			 "%s", problem);
+		diagnose(reader->diagnostics, place_of_offset(reader, parser->problem_offset), "%s",
+			 problem);
 	else if (parser->context && parser->context_mark.line != parser->problem_mark.line)
 		diagnose(reader->diagnostics, place(reader, parser->problem_mark),
 			 "%s (%s that began in line %zu)", problem, parser->context,

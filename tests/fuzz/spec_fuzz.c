@@ -25,7 +25,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (!out)
 		return 0;
-	int error = spec_parse("fuzz.yaml", (const char *)data, size, NULL, &pool, &spec, &diagnostics);
+	int error = spec_parse("fuzz.yaml", (const char *)data, size, NULL, &pool, &spec,
+			       &diagnostics);
 	if (!error)
 		error = compile_node_plan(&spec, NULL, NULL, &diagnostics, &bytes, &length);
 	if (!error && plan_verify(bytes, length, PLAN_KIND_NODE, &plan, NULL) == 0)

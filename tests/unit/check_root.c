@@ -70,16 +70,16 @@ static void put_elf(const char *path, const char *interpreter, const char *neede
 		strcpy(image.strings + at, texts[i]);
 		at += (uint32_t)strlen(texts[i]) + 1;
 	}
-	image.segments[0] = (Elf64_Phdr){
-		.p_type = PT_LOAD, .p_vaddr = base, .p_filesz = sizeof(image)};
+	image.segments[0] =
+		(Elf64_Phdr){.p_type = PT_LOAD, .p_vaddr = base, .p_filesz = sizeof(image)};
 	image.segments[1] = (Elf64_Phdr){.p_type = PT_DYNAMIC,
 					 .p_offset = offsetof(struct image, dynamic),
 					 .p_filesz = sizeof(image.dynamic)};
 	image.segments[2].p_type = interpreter ? PT_INTERP : PT_NULL;
 	image.segments[2].p_offset = offsetof(struct image, strings) + place[0];
 	uint32_t entry = 0;
-	image.dynamic[entry++] = (Elf64_Dyn){
-		.d_tag = DT_STRTAB, .d_un.d_ptr = base + offsetof(struct image, strings)};
+	image.dynamic[entry++] = (Elf64_Dyn){.d_tag = DT_STRTAB,
+					     .d_un.d_ptr = base + offsetof(struct image, strings)};
 	if (needed)
 		image.dynamic[entry++] = (Elf64_Dyn){.d_tag = DT_NEEDED, .d_un.d_val = place[1]};
 	if (runpath)
@@ -89,8 +89,9 @@ static void put_elf(const char *path, const char *interpreter, const char *neede
 
 static int make_root(void **state)
 {
-	static const char modules[] = "kernel/a/overlay.ko:\nkernel/a/br_netfilter.ko: kernel/a/bridge.ko\n"
-				      "kernel/a/bridge.ko:\n";
+	static const char modules[] =
+		"kernel/a/overlay.ko:\nkernel/a/br_netfilter.ko: kernel/a/bridge.ko\n"
+		"kernel/a/bridge.ko:\n";
 
 	(void)state;
 	strcpy(root, "/tmp/keelson-root.XXXXXX");
@@ -104,7 +105,8 @@ static int make_root(void **state)
 	put_elf("/usr/bin/static", NULL, NULL, NULL, 0755);
 	put_elf("/usr/bin/loaderless", "/lib64/ld-gone.so", NULL, NULL, 0755);
 	put_elf("/usr/bin/libraryless", "/lib64/ld.so", "libhalf.so", NULL, 0755);
-	put_elf("/usr/bin/origin", "/lib64/ld.so", "libown.so", "/x:$ORIGIN/../../opt/private", 0755);
+	put_elf("/usr/bin/origin", "/lib64/ld.so", "libown.so", "/x:$ORIGIN/../../opt/private",
+		0755);
 	put_elf("/usr/bin/other", "/lib64/ld.so", "libnowhere.so", NULL, 0755);
 	put("/usr/bin/plain", "text", 4, 0755);
 	put("/usr/bin/noexec", "text", 4, 0644);
@@ -141,8 +143,8 @@ static const struct {
 	 "/usr/bin/script needs the interpreter /bin/gone, which is not in the image"},
 	{SERVICE("/usr/bin/loaderless"),
 	 "/usr/bin/loaderless needs the interpreter /lib64/ld-gone.so, which is not in the image"},
-	{SERVICE("/usr/bin/libraryless"),
-	 "/usr/bin/libraryless -> libhalf.so needs the library libgone.so, which is not in the image"},
+	{SERVICE("/usr/bin/libraryless"), "/usr/bin/libraryless -> libhalf.so needs the library "
+					  "libgone.so, which is not in the image"},
 	{HEAD "services: {a: {exec: [/usr/bin/good], directory: /srv}}\n",
 	 "the directory /srv is not in the image"},
 	{HEAD "mounts: {/usr: {type: tmpfs}}\n", NULL},
@@ -157,9 +159,11 @@ static const struct {
 	{HEAD "sysctl: {vm.swappiness: 1, net.ipv4.ip_forward: 1}\n", NULL},
 	{HEAD "sysctl: {vn.swappiness: 1}\n", "there is no sysctl 'vn.swappiness'"},
 	{HEAD "sysctl: {net.bridge.bridge-nf-call-iptables: 1}\n",
-	 "'net.bridge.bridge-nf-call-iptables' is there only with the module br_netfilter, which is "
+	 "'net.bridge.bridge-nf-call-iptables' is there only with the module br_netfilter, which "
+	 "is "
 	 "not in 'kernel.modules'"},
-	{HEAD "kernel: {modules: [br_netfilter]}\nsysctl: {net.bridge.bridge-nf-call-iptables: 1}\n",
+	{HEAD
+	 "kernel: {modules: [br_netfilter]}\nsysctl: {net.bridge.bridge-nf-call-iptables: 1}\n",
 	 NULL},
 };
 
@@ -185,7 +189,8 @@ static void what_the_spec_needs_is_in_the_image_or_told(void **state)
 		}
 		if ((first == NULL) != (cases[i].told == NULL) ||
 		    (first && strcmp(first, cases[i].told) != 0))
-			print_error("of\n%s\nit was said: %s\n", cases[i].text, first ? first : "nothing");
+			print_error("of\n%s\nit was said: %s\n", cases[i].text,
+				    first ? first : "nothing");
 		if (cases[i].told)
 			assert_string_equal(first, cases[i].told);
 		else

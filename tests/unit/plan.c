@@ -15,7 +15,7 @@
 #include "rootfs-spec/plan_write.h"
 #include "tests/unit/plan_walk.h"
 
-#define SECOND	  1000000000ull
+#define SECOND 1000000000ull
 #define MUTATIONS 120000u
 
 struct file {
@@ -270,17 +270,17 @@ static void the_stronger_of_two_edges_counts(void **state)
 /* ---- what is refused, and why ---- */
 
 #define NODE_SERVICE(i) ((struct plan_service *)(uintptr_t)plan_service(plan, i))
-#define NODE_SYSTEM	((struct plan_system *)(uintptr_t)plan->system)
-#define NODE_MOUNT(i)	((struct plan_mount *)(uintptr_t)plan_mount(plan, i))
-#define NODE_POLICY(i)	((struct plan_policy *)(uintptr_t)plan_policy(plan, i))
-#define NODE_EDGE(i)	((struct plan_edge *)(uintptr_t)plan_edge(plan, i))
-#define NODE_PROBE(i)	((struct plan_probe *)(uintptr_t)plan_probe(plan, i))
-#define NODE_PATH(i)	((struct plan_path *)(uintptr_t)plan_path(plan, i))
-#define NODE_LIMIT(i)	((struct plan_limit *)(uintptr_t)plan_limit(plan, i))
-#define BREAK(name, statement)                                                                     \
-	static void name(const struct plan *plan)                                                  \
-	{                                                                                          \
-		statement;                                                                         \
+#define NODE_SYSTEM ((struct plan_system *)(uintptr_t)plan->system)
+#define NODE_MOUNT(i) ((struct plan_mount *)(uintptr_t)plan_mount(plan, i))
+#define NODE_POLICY(i) ((struct plan_policy *)(uintptr_t)plan_policy(plan, i))
+#define NODE_EDGE(i) ((struct plan_edge *)(uintptr_t)plan_edge(plan, i))
+#define NODE_PROBE(i) ((struct plan_probe *)(uintptr_t)plan_probe(plan, i))
+#define NODE_PATH(i) ((struct plan_path *)(uintptr_t)plan_path(plan, i))
+#define NODE_LIMIT(i) ((struct plan_limit *)(uintptr_t)plan_limit(plan, i))
+#define BREAK(name, statement)                    \
+	static void name(const struct plan *plan) \
+	{                                         \
+		statement;                        \
 	}
 
 BREAK(string_outside, NODE_SERVICE(1)->directory = plan->span[PLAN_STRINGS].count)
@@ -344,22 +344,23 @@ static const struct {
 	{"a name twice", same_name, "a name or cgroup is used twice", PLAN_SERVICES},
 	{"a cgroup twice", same_cgroup, "a name or cgroup is used twice", PLAN_SERVICES},
 	{"a cgroup with a leading slash", absolute_cgroup, "not a name of a cgroup", PLAN_SERVICES},
-	{"pods in a service's cgroup", pods_cgroup, "the pods' cgroup lies inside that of a service",
-	 PLAN_SYSTEM},
+	{"pods in a service's cgroup", pods_cgroup,
+	 "the pods' cgroup lies inside that of a service", PLAN_SYSTEM},
 	{"two loggers", logger_flag, "the logger is not the system's logger", PLAN_SERVICES},
 	{"a log without a logger", no_logger, "output to the log without a logger", PLAN_SERVICES},
 	{"health of nobody", healthy_nobody, "the health condition names no service", PLAN_SYSTEM},
-	{"a cgroup file as sysctl", sysctl_elsewhere, "a sysctl is not below /proc/sys", PLAN_SYSTEM},
+	{"a cgroup file as sysctl", sysctl_elsewhere, "a sysctl is not below /proc/sys",
+	 PLAN_SYSTEM},
 	{"an edge to a later service", backwards, "services are not in topological order",
 	 PLAN_EDGES},
 	{"an edge of another service", stranger, "an edge in the list of another service",
 	 PLAN_EDGES},
 	{"halves that differ", mirror, "needs and dependents do not mirror each other", PLAN_EDGES},
 	{"an unknown edge", edge_kind, "unknown kind of edge", PLAN_EDGES},
-	{"a gap in the needs", needs_gap, "the needs of a service are not where those before it end",
-	 PLAN_EDGES},
-	{"an option without a value", odd_options, "the options of a mount are not pairs of strings",
-	 PLAN_MOUNTS},
+	{"a gap in the needs", needs_gap,
+	 "the needs of a service are not where those before it end", PLAN_EDGES},
+	{"an option without a value", odd_options,
+	 "the options of a mount are not pairs of strings", PLAN_MOUNTS},
 	{"an unknown attribute", attributes, "unknown mount attribute", PLAN_MOUNTS},
 	{"recursion of nothing", propagation, "unknown propagation", PLAN_MOUNTS},
 	{"an overlay of nothing", no_lower, "an overlay without a lower layer", PLAN_MOUNTS},
@@ -386,7 +387,8 @@ static void each_kind_of_damage_is_refused_with_its_reason(void **state)
 		struct file file = finish(node_writer());
 		struct plan_fault fault = {0};
 		struct plan plan;
-		assert_int_equal(plan_verify(file.bytes, file.size, PLAN_KIND_NODE, &plan, NULL), 0);
+		assert_int_equal(plan_verify(file.bytes, file.size, PLAN_KIND_NODE, &plan, NULL),
+				 0);
 		refusals[i].damage(&plan);
 		seal(file);
 		int error = plan_verify(file.bytes, file.size, PLAN_KIND_NODE, &plan, &fault);
@@ -493,8 +495,7 @@ static uint32_t random_below(uint64_t limit)
 
 static uint32_t hostile(const struct file *file)
 {
-	const struct plan_span *span =
-		(const void *)(file->bytes + sizeof(struct plan_header));
+	const struct plan_span *span = (const void *)(file->bytes + sizeof(struct plan_header));
 	uint32_t section = random_below(PLAN_SECTION_COUNT);
 	const uint32_t values[] = {0,
 				   1,
@@ -515,8 +516,7 @@ static uint32_t hostile(const struct file *file)
 /* Where a mutation goes: anywhere, or, so that small sections get their share, into one section. */
 static uint32_t somewhere(const struct file *file)
 {
-	const struct plan_span *span =
-		(const void *)(file->bytes + sizeof(struct plan_header));
+	const struct plan_span *span = (const void *)(file->bytes + sizeof(struct plan_header));
 	uint32_t section = random_below(PLAN_SECTION_COUNT + 2);
 
 	if (section < PLAN_SECTION_COUNT && span[section].count) {

@@ -25,7 +25,7 @@
 #include "tests/unit/plan_walk.h"
 
 #define SECOND 1000000000ull
-#define HEAD   "keelson: 1\nname: t\n"
+#define HEAD "keelson: 1\nname: t\n"
 
 /* ---- a text on its way through the compiler ---- */
 
@@ -85,7 +85,8 @@ static void trial_compile(struct trial *trial, const char *text)
 static const struct plan_service *service_of(const struct trial *trial, const char *name)
 {
 	for (uint32_t i = 0; i < plan_count(&trial->plan, PLAN_SERVICES); i++)
-		if (strcmp(plan_string(&trial->plan, plan_service(&trial->plan, i)->name), name) == 0)
+		if (strcmp(plan_string(&trial->plan, plan_service(&trial->plan, i)->name), name) ==
+		    0)
 			return plan_service(&trial->plan, i);
 	fail_msg("no service %s", name);
 	return NULL;
@@ -104,9 +105,9 @@ static const struct {
 	{"keelson: 1\nname: [a\nb: 2\n",
 	 "t.yaml:3:2: error: did not find expected ',' or ']' (while parsing a flow sequence that "
 	 "began in line 2)\n    b: 2\n     ^\n"},
-	{"keelson: 1\n\tname: t\n",
-	 "t.yaml:2:1: error: found a tab character that violates indentation (while scanning a plain "
-	 "scalar that began in line 1)\n    \tname: t\n    ^\n"},
+	{"keelson: 1\n\tname: t\n", "t.yaml:2:1: error: found a tab character that violates "
+				    "indentation (while scanning a plain "
+				    "scalar that began in line 1)\n    \tname: t\n    ^\n"},
 	{HEAD "version: \"a\nb\n",
 	 "t.yaml:5:1: error: found unexpected end of stream (while scanning a quoted scalar that "
 	 "began in line 3)\n"},
@@ -206,7 +207,8 @@ static const struct {
 	{HEAD A "    requires: a\n", "t.yaml:6:15: error: dependency cycle: a -> a\n"
 				     "        requires: a\n                  ^\n"
 				     "    a requires a (t.yaml:6:15)\n"},
-	{HEAD A "    requires: b\n  b: {exec: [/b], wants: c}\n  c:\n    exec: [/c]\n    after: [a]\n",
+	{HEAD A
+	 "    requires: b\n  b: {exec: [/b], wants: c}\n  c:\n    exec: [/c]\n    after: [a]\n",
 	 "t.yaml:6:15: error: dependency cycle: a -> b -> c -> a\n        requires: b\n"
 	 "                  ^\n    a requires b (t.yaml:6:15), b wants c (t.yaml:7:26), "
 	 "c after a (t.yaml:10:13)\n"},
@@ -255,7 +257,8 @@ static const struct {
 	 "                                 ^\n"},
 	/* Nothing is read from what is wrong as a whole. */
 	{HEAD "policies: {P: {capabilities: {drop: [nothing]}}}\n",
-	 "t.yaml:3:12: error: a key of 'policies' must be a name of lower-case letters, digits, '.', "
+	 "t.yaml:3:12: error: a key of 'policies' must be a name of lower-case letters, digits, "
+	 "'.', "
 	 "'_' and '-', not 'P'\n    policies: {P: {capabilities: {drop: [nothing]}}}\n"
 	 "               ^\n"},
 	/* Mounts, files, paths, sysctls. */
@@ -330,11 +333,12 @@ static void all_errors_are_told_at_once_in_the_order_of_the_file(void **state)
 	struct trial trial;
 
 	(void)state;
-	assert_int_equal(trial_parse(&trial, "keelson: 1\nname: T\nslots: {tries: 99}\n"
-					     "services:\n  a: {exec: [a], requires: [b], kil: main}\n"),
+	assert_int_equal(trial_parse(&trial,
+				     "keelson: 1\nname: T\nslots: {tries: 99}\n"
+				     "services:\n  a: {exec: [a], requires: [b], kil: main}\n"),
 			 -EINVAL);
-	const char *expected[] = {"t.yaml:2:7: ", "t.yaml:3:16: ", "t.yaml:5:14: ",
-				  "t.yaml:5:29: ", "t.yaml:5:33: "};
+	const char *expected[] = {
+		"t.yaml:2:7: ", "t.yaml:3:16: ", "t.yaml:5:14: ", "t.yaml:5:29: ", "t.yaml:5:33: "};
 	const char *at = trial.told;
 	for (size_t i = 0; i < 5; i++) {
 		at = strstr(at, expected[i]);
@@ -439,29 +443,30 @@ static void every_field_of_a_service_arrives(void **state)
 	struct trial trial;
 
 	(void)state;
-	trial_compile(&trial,
-		      HEAD "services:\n"
-			   "  a:\n"
-			   "    exec: [/bin/a, --x, \"\"]\n"
-			   "    ready: [notify, {socket: /run/a.sock}, {http: 127.0.0.1:80, every: 1s}]\n"
-			   "    restart: on-failure\n"
-			   "    backoff: {min: 1s, max: 1min30s, stable: 2m, burst: 5}\n"
-			   "    stop-signal: SIGINT\n"
-			   "    kill: main\n"
-			   "    critical: true\n"
-			   "    delegate: true\n"
-			   "    output: {tty: /dev/ttyS0}\n"
-			   "    user: 1000\n"
-			   "    group: 100\n"
-			   "    groups: [4, 20]\n"
-			   "    environment: {A: b, PATH: /x}\n"
-			   "    directory: /srv\n"
-			   "    cgroup: runtime/a\n"
-			   "    cgroup-settings: {memory.max: 96MiB, pids.max: max}\n"
-			   "    limits: {nofile: [1Ki, 1048576], core: unlimited}\n"
-			   "    oom-score-adj: -999\n"
-			   "    nice: -5\n"
-			   "    umask: 0077\n");
+	trial_compile(
+		&trial,
+		HEAD "services:\n"
+		     "  a:\n"
+		     "    exec: [/bin/a, --x, \"\"]\n"
+		     "    ready: [notify, {socket: /run/a.sock}, {http: 127.0.0.1:80, every: 1s}]\n"
+		     "    restart: on-failure\n"
+		     "    backoff: {min: 1s, max: 1min30s, stable: 2m, burst: 5}\n"
+		     "    stop-signal: SIGINT\n"
+		     "    kill: main\n"
+		     "    critical: true\n"
+		     "    delegate: true\n"
+		     "    output: {tty: /dev/ttyS0}\n"
+		     "    user: 1000\n"
+		     "    group: 100\n"
+		     "    groups: [4, 20]\n"
+		     "    environment: {A: b, PATH: /x}\n"
+		     "    directory: /srv\n"
+		     "    cgroup: runtime/a\n"
+		     "    cgroup-settings: {memory.max: 96MiB, pids.max: max}\n"
+		     "    limits: {nofile: [1Ki, 1048576], core: unlimited}\n"
+		     "    oom-score-adj: -999\n"
+		     "    nice: -5\n"
+		     "    umask: 0077\n");
 	const struct plan *plan = &trial.plan;
 	const struct plan_service *a = service_of(&trial, "a");
 	assert_int_equal(a->argv.count, 3);
@@ -515,15 +520,15 @@ static void mounts_come_in_an_order_that_can_be_mounted(void **state)
 	struct trial trial;
 
 	(void)state;
-	trial_compile(&trial,
-		      HEAD "mounts:\n"
-			   "  /var/lib/x: {source: /data/x, type: bind, recursive: true}\n"
-			   "  /etc: {overlay: {upper: tmpfs}}\n"
-			   "  /usr: {overlay: {lower: [/data/ext, /usr], upper: /data/up}}\n"
-			   "  /data: {source: /dev/vdb, type: ext4, options: ro}\n"
-			   "  /var: {source: \"partition:state\", type: ext4, make: if-empty, "
-			   "options: \"nosuid,nodev,noatime,sync,data=journal\", propagation: rshared}\n"
-			   "  /run: {type: tmpfs, options: [mode=0755, size=20%]}\n");
+	trial_compile(&trial, HEAD
+		      "mounts:\n"
+		      "  /var/lib/x: {source: /data/x, type: bind, recursive: true}\n"
+		      "  /etc: {overlay: {upper: tmpfs}}\n"
+		      "  /usr: {overlay: {lower: [/data/ext, /usr], upper: /data/up}}\n"
+		      "  /data: {source: /dev/vdb, type: ext4, options: ro}\n"
+		      "  /var: {source: \"partition:state\", type: ext4, make: if-empty, "
+		      "options: \"nosuid,nodev,noatime,sync,data=journal\", propagation: rshared}\n"
+		      "  /run: {type: tmpfs, options: [mode=0755, size=20%]}\n");
 	const struct plan *plan = &trial.plan;
 	const char *order[] = {"/data", "/usr", "/var", "/var/lib/x", "/run", "/etc"};
 	uint32_t at[6];
@@ -565,8 +570,8 @@ static void sysctls_become_paths(void **state)
 	trial_compile(&trial, HEAD "sysctl:\n  net.ipv4.ip_forward: 1\n"
 				   "  net/ipv4/conf/eth0.1/forwarding: {value: 0, optional: true}\n"
 				   "  net.ipv4.conf.eth0/1.forwarding: 1\n");
-	const struct plan_setting *setting =
-		plan_setting(&trial.plan, trial.plan.system->sysctls.first);
+	const struct plan_setting *setting = plan_setting(&trial.plan,
+							  trial.plan.system->sysctls.first);
 	assert_string_equal(plan_string(&trial.plan, setting[0].path),
 			    "/proc/sys/net/ipv4/ip_forward");
 	assert_string_equal(plan_string(&trial.plan, setting[1].path),
@@ -799,13 +804,15 @@ static int remove_directory(void **state)
 }
 
 static const char base[] = HEAD
-	"packages: {install: [runc, containerd: [/usr/bin/containerd]], exclude: [/usr/share/doc/**]}\n"
+	"packages: {install: [runc, containerd: [/usr/bin/containerd]], exclude: "
+	"[/usr/share/doc/**]}\n"
 	"files:\n"
 	"  - {to: /etc/a, from: base.txt}\n"
 	"  - {to: /etc/b, content: old}\n"
 	"kernel: {package: linux, modules: [overlay]}\n"
 	"sysctl: {vm.swappiness: 1, kernel.panic: 10}\n"
-	"mounts: {/var: {source: \"partition:state\", type: ext4, grow: true}, /tmp: {type: tmpfs}}\n"
+	"mounts: {/var: {source: \"partition:state\", type: ext4, grow: true}, /tmp: {type: "
+	"tmpfs}}\n"
 	"services:\n"
 	"  a: {exec: [/bin/a], limits: {nofile: 10, core: 0}, environment: {A: a, B: b}}\n"
 	"  b: {exec: [/bin/b], ready: notify, requires: [a]}\n";
@@ -975,9 +982,9 @@ static void texts_become_numbers_or_nothing(void **state)
 			 {"1 s", false, 0},
 			 {"99999999999999999999s", false, 0},
 			 {"999999999999d", false, 0}},
-	  sizes[] = {{"64KiB", true, 65536}, {"4Mi", true, 4 << 20}, {"7", true, 7},
-		     {"1GiB", true, 1 << 30}, {"1MB", false, 0},     {"1KiB1B", false, 0},
-		     {"", false, 0},	      {"x", false, 0},	     {"17179869185GiB", false, 0}};
+	  sizes[] = {{"64KiB", true, 65536},  {"4Mi", true, 4 << 20}, {"7", true, 7},
+		     {"1GiB", true, 1 << 30}, {"1MB", false, 0},      {"1KiB1B", false, 0},
+		     {"", false, 0},          {"x", false, 0},        {"17179869185GiB", false, 0}};
 	uint64_t value;
 	int64_t number;
 	uint32_t mode;
