@@ -77,7 +77,7 @@ static void give_up(enum slot_reason reason, const char *object, const char *ste
 		marks_note_failure_timed(node.record->header_device, reason, detail);
 		say("given up", now_ns);
 	}
-	stop_begin(CONTROL_REBOOT, STOP_BY_GATE);
+	stop_ask(CONTROL_REBOOT, STOP_BY_GATE);
 }
 
 void gate_advance(uint64_t now_ns)

@@ -38,7 +38,7 @@ enum key { KEY_SIGNALS = 1, KEY_MILESTONES }; /* epoll_data.u64 of PID 1's own d
 static int on_power(void *context, enum control_power action)
 {
 	(void)context;
-	stop_begin(action, STOP_BY_PERSON);
+	stop_ask(action, STOP_BY_PERSON);
 	return 0;
 }
 
@@ -189,9 +189,9 @@ static void obey(uint32_t signal)
 
 	if (!request.wanted)
 		return;
-	stop_begin(request.action, STOP_BY_PERSON);
+	stop_ask(request.action, STOP_BY_PERSON);
 	if (request.forced)
-		stop_begin(request.action, STOP_BY_PERSON);
+		stop_ask(request.action, STOP_BY_PERSON);
 }
 
 /* SIGCHLD is one bit however many children ended: reap once after all that was read. */

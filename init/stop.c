@@ -16,6 +16,7 @@
 #define GROUP_PATH_BYTES 256
 
 static struct {
+	bool asked;
 	enum shutdown_stage stage;
 	enum control_power action;
 	enum stop_by by;
@@ -26,7 +27,7 @@ static struct {
 
 bool stop_under_way(void)
 {
-	return stop.stage != SHUTDOWN_NONE;
+	return stop.asked;
 }
 
 /* The pods' group; "" when the plan has none. */
@@ -117,8 +118,20 @@ static void enter(enum shutdown_stage stage, uint64_t now_ns)
 	}
 }
 
+static void begin(uint64_t now_ns)
+{
+	stop.event = TIMELINE_EVENTS;
+	stop.view.began_ns = now_ns;
+	stop.view.budget_ns = node.plan.system->shutdown_timeout_ns;
+	stop.view.grace_ns = node.plan.system->pods_grace_ns;
+	node.world->phase = NODE_STOPPING;
+	shutdown_groups_find(&node.plan, &stop.groups);
+}
+
 void stop_advance(uint64_t now_ns)
 {
+	if (stop.stage == SHUTDOWN_NONE)
+		begin(now_ns);
 	for (;;) {
 		enum shutdown_stage next;
 
@@ -130,29 +143,20 @@ void stop_advance(uint64_t now_ns)
 	}
 }
 
-void stop_begin(enum control_power action, enum stop_by by)
+void stop_ask(enum control_power action, enum stop_by by)
 {
 	char at[24];
 
-	if (stop_under_way()) {
+	if (stop.asked) {
 		log_notice("shutdown: asked again: forced");
 		stop.view.forced = true;
 		return;
 	}
 	summary_seconds(at, sizeof(at), clock_boottime_ns());
 	log_notice("shutdown: %s at %s s", power_name(action), at);
+	stop.asked = true;
 	stop.action = action;
 	stop.by = by;
-	stop.event = TIMELINE_EVENTS;
-	stop.view = (struct shutdown_view){
-		.began_ns = clock_boottime_ns(),
-		.budget_ns = node.plan.system->shutdown_timeout_ns,
-		.grace_ns = node.plan.system->pods_grace_ns,
-	};
-	node.world->phase = NODE_STOPPING;
-	shutdown_groups_find(&node.plan, &stop.groups);
-	look();
-	enter(SHUTDOWN_SERVICES, stop.view.began_ns);
 }
 
 uint64_t stop_wake_ns(void)

@@ -16,8 +16,11 @@ enum stop_by {
 	STOP_BY_GATE    /* the slot failed: the try stays burned */
 };
 
-/* Begin; or, when one is under way already, force it: what is left is killed. */
-void stop_begin(enum control_power action, enum stop_by by);
+/*
+ * Take note that the end was asked for, which may happen within a call of the supervisor's; the next
+ * stop_advance() begins it. When one is under way already it is forced: what is left is killed.
+ */
+void stop_ask(enum control_power action, enum stop_by by);
 
 bool stop_under_way(void);
 
