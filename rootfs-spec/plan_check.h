@@ -13,6 +13,10 @@
 /* Every field of every record: strings, lists, enums, ranges, reserved fields. */
 const char *plan_check_records(const struct plan *plan, uint32_t *section, uint32_t *index);
 
+/* Of these, the two that are worth a file. `index` is the record's. */
+const char *plan_check_service(const struct plan *plan, uint32_t index);
+const char *plan_check_system(const struct plan *plan, uint32_t index);
+
 /* Edges: in order, acyclic, of known kind, and the two halves mirror each other. */
 const char *plan_check_graph(const struct plan *plan, uint32_t *section, uint32_t *index);
 

@@ -48,7 +48,7 @@ static void write_mounts(struct plan_writer *writer)
 		.source_kind = PLAN_SOURCE_OVERLAY,
 		.lowers = plan_write_strings(writer, lowers, 2),
 		.upper = plan_write_string(writer, "/run/upper"),
-		.work = plan_write_string(writer, "/run/work"),
+		.work = plan_write_string(writer, "/run/upper.work"),
 	};
 
 	plan_write_mount(writer, &state);
