@@ -25,8 +25,8 @@ static unsigned column(const struct picture *picture, uint64_t at_ns)
 }
 
 /* `kind name  start  took |   ..==== |`: dots from `wait_ns` to `start_ns`, bars to `end_ns`. */
-static void row(const struct picture *picture, const char *kind, const char *name,
-		uint64_t wait_ns, uint64_t start_ns, uint64_t end_ns)
+static void row(const struct picture *picture, const char *kind, const char *name, uint64_t wait_ns,
+		uint64_t start_ns, uint64_t end_ns)
 {
 	char start[SHOW_TIME_BYTES], took[SHOW_TIME_BYTES] = "-";
 	unsigned wait = column(picture, wait_ns), from = column(picture, start_ns);
@@ -39,8 +39,7 @@ static void row(const struct picture *picture, const char *kind, const char *nam
 	for (unsigned i = 0; i < picture->bar; i++) {
 		bool busy = i >= from && i <= to, waits = i >= wait && i < from;
 
-		fputc(busy ? (end_ns > start_ns ? '=' : '*') : waits ? '.' : ' ',
-		      picture->stream);
+		fputc(busy ? (end_ns > start_ns ? '=' : '*') : waits ? '.' : ' ', picture->stream);
 	}
 	fputs("|\n", picture->stream);
 }

@@ -74,7 +74,7 @@ struct confine_child {
 	int null_fd;              /* /dev/null */
 	int output_fd;            /* becomes 1 and 2; -1: null_fd */
 	const char *tty;          /* becomes 0, 1, 2 and the controlling terminal; NULL: none */
-	int *passed;              /* become 3, 4, ...: CLOEXEC descriptors; overwritten; may be NULL */
+	int *passed; /* become 3, 4, ...: CLOEXEC descriptors; overwritten; may be NULL */
 	uint32_t passed_count;
 	int report_fd;            /* CLOEXEC: closed by the execve; may get another number */
 	uint32_t last_capability; /* of the running kernel */

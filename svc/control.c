@@ -6,10 +6,10 @@
 #include <string.h>
 
 static const char verb_names[][10] = {
-	[CONTROL_VERB_STATUS] = "status",     [CONTROL_VERB_SERVICE] = "service",
-	[CONTROL_VERB_START] = "start",	      [CONTROL_VERB_STOP] = "stop",
-	[CONTROL_VERB_RESTART] = "restart",   [CONTROL_VERB_TIMELINE] = "timeline",
-	[CONTROL_VERB_POWER] = "power",	      [CONTROL_VERB_SLOTS] = "slots",
+	[CONTROL_VERB_STATUS] = "status",   [CONTROL_VERB_SERVICE] = "service",
+	[CONTROL_VERB_START] = "start",     [CONTROL_VERB_STOP] = "stop",
+	[CONTROL_VERB_RESTART] = "restart", [CONTROL_VERB_TIMELINE] = "timeline",
+	[CONTROL_VERB_POWER] = "power",     [CONTROL_VERB_SLOTS] = "slots",
 };
 #define VERB_COUNT (sizeof verb_names / sizeof verb_names[0])
 
@@ -157,7 +157,7 @@ int control_reply_parse(const void *bytes, size_t size, const struct control_rep
 	size_t item = item_bytes(header->type);
 	uint32_t max = header->type == CONTROL_TYPE_EVENTS ? CONTROL_EVENTS_PER_PACKET
 		       : header->type == CONTROL_TYPE_END  ? 0
-							    : 1;
+							   : 1;
 
 	if (item == SIZE_MAX || header->count > max ||
 	    (header->count == 0 && header->type != CONTROL_TYPE_END &&

@@ -57,9 +57,9 @@ enum control_power { CONTROL_POWEROFF = 1, CONTROL_REBOOT, CONTROL_HALT };
 
 struct control_request {
 	uint32_t version;
-	uint32_t verb;     /* enum control_verb */
-	uint32_t flags;    /* CONTROL_NO_WAIT */
-	uint32_t argument; /* POWER: enum control_power; else 0 */
+	uint32_t verb;                 /* enum control_verb */
+	uint32_t flags;                /* CONTROL_NO_WAIT */
+	uint32_t argument;             /* POWER: enum control_power; else 0 */
 	char name[CONTROL_NAME_BYTES]; /* the service; "" for verbs without one */
 };
 
@@ -80,7 +80,7 @@ struct control_reply {
 };
 
 struct control_node {
-	char name[CONTROL_NAME_BYTES];          /* of the spec */
+	char name[CONTROL_NAME_BYTES]; /* of the spec */
 	char image_version[CONTROL_NAME_BYTES];
 	uint64_t now_ns;
 	uint64_t up_ns;      /* every wanted service first up; 0: not yet */
@@ -88,7 +88,7 @@ struct control_node {
 	uint64_t reaped_orphans;
 	uint32_t service_count;
 	uint32_t executions;
-	uint32_t events;         /* in the timeline */
+	uint32_t events; /* in the timeline */
 	uint32_t events_dropped;
 };
 
@@ -100,24 +100,24 @@ struct control_service {
 	char output_path[CONTROL_TEXT_BYTES]; /* log file or tty; "" for none */
 	char program[CONTROL_TEXT_BYTES];     /* argv[0] */
 	uint32_t index;
-	uint32_t kind;    /* enum plan_service_kind */
-	uint32_t flags;   /* PLAN_SERVICE_* */
-	uint32_t restart; /* enum plan_restart */
-	uint32_t output;  /* enum plan_output */
-	uint32_t probes;     /* how many */
+	uint32_t kind;        /* enum plan_service_kind */
+	uint32_t flags;       /* PLAN_SERVICE_* */
+	uint32_t restart;     /* enum plan_restart */
+	uint32_t output;      /* enum plan_output */
+	uint32_t probes;      /* how many */
 	uint32_t needs_count; /* entries of needs[] */
 	uint32_t zero;
-	uint32_t needs[32];  /* indices of services it needs, ordered; cut if there are more */
+	uint32_t needs[32];      /* indices of services it needs, ordered; cut if there are more */
 	uint32_t need_kinds[32]; /* enum plan_edge_kind */
 	struct world_service world;
 };
 
 struct control_slot {
-	uint32_t present;    /* 0: no such partition */
+	uint32_t present; /* 0: no such partition */
 	uint32_t priority;
 	uint32_t tries;
 	uint32_t successful;
-	char version[CONTROL_NAME_BYTES]; /* of the image, from its header; "" if unreadable */
+	char version[CONTROL_NAME_BYTES];   /* of the image, from its header; "" if unreadable */
 	char partition[CONTROL_NAME_BYTES]; /* kernel name of the root partition */
 };
 
@@ -131,7 +131,7 @@ struct control_slot_status {
 };
 
 /* The largest packet of either side. */
-#define CONTROL_PACKET_BYTES                                                                       \
+#define CONTROL_PACKET_BYTES \
 	(sizeof(struct control_reply) + CONTROL_EVENTS_PER_PACKET * sizeof(struct timeline_event))
 
 /*

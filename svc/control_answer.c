@@ -19,8 +19,8 @@ static void *begin(union control_packet *packet, enum control_type type, uint32_
 		   size_t size)
 {
 	memset(packet->bytes, 0, sizeof packet->reply + size);
-	packet->reply = (struct control_reply){
-		.version = CONTROL_VERSION, .type = type, .count = count};
+	packet->reply =
+		(struct control_reply){.version = CONTROL_VERSION, .type = type, .count = count};
 	return packet->bytes + sizeof packet->reply;
 }
 
@@ -120,8 +120,7 @@ static size_t put_slots(const struct control_server *server, struct control_clie
 			union control_packet *packet)
 {
 	const struct control_calls *calls = server->calls;
-	struct control_slot_status *status =
-		begin(packet, CONTROL_TYPE_SLOTS, 1, sizeof *status);
+	struct control_slot_status *status = begin(packet, CONTROL_TYPE_SLOTS, 1, sizeof *status);
 
 	client->error = calls->slot_status(calls->context, status);
 	return client->error == 0 ? sizeof packet->reply + sizeof *status : 0;
@@ -137,8 +136,7 @@ static size_t next_of_verb(const struct control_server *server, struct control_c
 	case CONTROL_VERB_STATUS:
 		if (at == 0)
 			return put_node(server, now_ns, packet);
-		return at <= server->world->service_count ? put_service(server, at - 1, packet)
-							  : 0;
+		return at <= server->world->service_count ? put_service(server, at - 1, packet) : 0;
 	case CONTROL_VERB_SERVICE:
 		if (at == 0)
 			return put_node(server, now_ns, packet);
@@ -164,8 +162,7 @@ static size_t next_of_verb(const struct control_server *server, struct control_c
 size_t control_answer_next(const struct control_server *server, struct control_client *client,
 			   uint64_t now_ns, union control_packet *packet, bool *last)
 {
-	size_t size =
-		client->error == 0 ? next_of_verb(server, client, now_ns, packet) : (size_t)0;
+	size_t size = client->error == 0 ? next_of_verb(server, client, now_ns, packet) : (size_t)0;
 
 	*last = false;
 	if (size != 0 || (client->error == 0 && !client->settled))

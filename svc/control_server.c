@@ -66,8 +66,7 @@ static void drop(struct control_server *server, int *fd)
 /* While there is no room for another client, those who connect wait in the kernel's queue. */
 static void listen_for_more(struct control_server *server, bool room)
 {
-	struct epoll_event event = {.events = room ? EPOLLIN : 0,
-				    .data.u64 = server->listen_key};
+	struct epoll_event event = {.events = room ? EPOLLIN : 0, .data.u64 = server->listen_key};
 
 	if (server->listen_fd >= 0)
 		epoll_ctl(server->epoll_fd, EPOLL_CTL_MOD, server->listen_fd, &event);
@@ -320,9 +319,9 @@ void control_server_settle(struct control_server *server, uint64_t now_ns)
 
 		if (client->fd < 0 || client->phase == CLIENT_READ || client->settled)
 			continue;
-		int outcome =
-			control_outcome(server->world, (enum control_verb)client->request.verb,
-					client->service, client->starts);
+		int outcome = control_outcome(server->world,
+					      (enum control_verb)client->request.verb,
+					      client->service, client->starts);
 
 		if (outcome == -EINPROGRESS)
 			continue;

@@ -49,9 +49,9 @@ struct control_server {
 	struct world *world;
 	const struct control_calls *calls;
 	int epoll_fd;
-	int listen_fd;        /* -1: none */
-	uint64_t listen_key;  /* epoll_data.u64 of the listening socket */
-	uint64_t client_key;  /* or'ed with generation << 32 and the client's index */
+	int listen_fd;       /* -1: none */
+	uint64_t listen_key; /* epoll_data.u64 of the listening socket */
+	uint64_t client_key; /* or'ed with generation << 32 and the client's index */
 	struct control_client clients[CONTROL_CLIENTS];
 };
 

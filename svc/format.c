@@ -89,9 +89,8 @@ static void put_string(struct out *out, const char *text, const struct conversio
 {
 	if (!text)
 		text = "(null)";
-	size_t length = conversion->precision < 0
-				? strlen(text)
-				: strnlen(text, (size_t)conversion->precision);
+	size_t length = conversion->precision < 0 ? strlen(text)
+						  : strnlen(text, (size_t)conversion->precision);
 
 	put_padded(out, text, length, conversion->width, ' ');
 }

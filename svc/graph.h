@@ -49,8 +49,7 @@ void graph_mark_shutdown(const struct plan *plan, struct world *world);
 typedef void graph_deliver(void *context, uint32_t index, enum service_event event);
 
 /* Deliver what the marks and states call for, until nothing may move. Bounded by the states. */
-void graph_act(const struct plan *plan, struct world *world, graph_deliver *deliver,
-	       void *context);
+void graph_act(const struct plan *plan, struct world *world, graph_deliver *deliver, void *context);
 
 /* The first service that keeps a waiting `index` from starting; PLAN_NONE: none. */
 uint32_t graph_blocker(const struct plan *plan, const struct world *world, uint32_t index);

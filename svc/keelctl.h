@@ -12,7 +12,8 @@ enum keelctl_exit {
 	KEELCTL_OK = 0,
 	KEELCTL_FAILED = 1,
 	KEELCTL_USAGE = 2,
-	KEELCTL_NOT_UP = 3 /* the service, or some wanted service, is not up; or there is no such one */
+	KEELCTL_NOT_UP =
+		3 /* the service, or some wanted service, is not up; or there is no such one */
 };
 
 struct keelctl {

@@ -112,8 +112,9 @@ int command_analyze(const struct keelctl *keelctl)
 	if (keelctl->trace) {
 		error = read_trace(keelctl->trace, &events);
 		if (error == 0 && events.count == 0) {
-			fprintf(stderr, "keelctl: analyze: %s: no `%s` lines: was the node booted with "
-					"keelson.trace?\n",
+			fprintf(stderr,
+				"keelctl: analyze: %s: no `%s` lines: was the node booted with "
+				"keelson.trace?\n",
 				keelctl->trace, TIMELINE_TRACE_PREFIX);
 			return KEELCTL_FAILED;
 		}

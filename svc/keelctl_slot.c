@@ -23,7 +23,7 @@ static void show_slots(const struct control_slot_status *status)
 	for (unsigned i = 0; i < 2; i++) {
 		const struct control_slot *slot = &status->slots[i];
 		const char *booted = i != status->booted ? ""
-				     : status->blessed	 ? "booted, blessed"
+				     : status->blessed   ? "booted, blessed"
 							 : "booted";
 
 		if (slot->present)

@@ -23,9 +23,7 @@ static const char *note_of(const struct control_service *service, char note[stat
 
 	death_text(&service->world.last_death, death, sizeof death);
 	switch (service->world.state) {
-	case SERVICE_WAITING:
-		snprintf(note, 160, "waits for %s", service->waiting_for);
-		break;
+	case SERVICE_WAITING: snprintf(note, 160, "waits for %s", service->waiting_for); break;
 	case SERVICE_BACKOFF:
 	case SERVICE_FAILED: snprintf(note, 160, "%s", death); break;
 	default: snprintf(note, 160, "%s", service->world.status); break;

@@ -60,8 +60,7 @@ static int write_group_settings(struct supervisor *supervisor, uint32_t index, i
 	struct plan_list list = plan_of(supervisor, index)->cgroup_settings;
 
 	for (uint32_t i = 0; i < list.count; i++) {
-		const struct plan_setting *setting =
-			plan_setting(supervisor->plan, list.first + i);
+		const struct plan_setting *setting = plan_setting(supervisor->plan, list.first + i);
 		const char *file = plan_string(supervisor->plan, setting->path);
 		int error = cgroup_write(group, file,
 					 plan_string(supervisor->plan, setting->value));
@@ -70,8 +69,8 @@ static int write_group_settings(struct supervisor *supervisor, uint32_t index, i
 			continue;
 		log_line(setting->flags & PLAN_SETTING_OPTIONAL ? LOG_LEVEL_WARNING
 								: LOG_LEVEL_ERROR,
-			 "service: %s: cgroup file %s: %s", state_of(supervisor, index)->name,
-			 file, log_errno(error));
+			 "service: %s: cgroup file %s: %s", state_of(supervisor, index)->name, file,
+			 log_errno(error));
 		if (!(setting->flags & PLAN_SETTING_OPTIONAL))
 			return error;
 	}
@@ -87,8 +86,7 @@ static int open_group(struct supervisor *supervisor, uint32_t index)
 	if (supervisor->cgroup_root < 0)
 		return -ENOTSUP;
 	life->cgroup_fd =
-		cgroup_make(supervisor->cgroup_root,
-			    plan_string(supervisor->plan, service->cgroup),
+		cgroup_make(supervisor->cgroup_root, plan_string(supervisor->plan, service->cgroup),
 			    plan_string(supervisor->plan, supervisor->plan->system->controllers));
 	if (life->cgroup_fd < 0)
 		return life->cgroup_fd;
@@ -132,8 +130,7 @@ static int spawn_main(struct supervisor *supervisor, uint32_t index)
 		request.extra_environment = supervisor->notify_environment;
 	if (service->flags & PLAN_SERVICE_LOGGER) {
 		request.passed = supervisor->passed;
-		request.passed_count =
-			output_logger_fds(&supervisor->output, supervisor->passed);
+		request.passed_count = output_logger_fds(&supervisor->output, supervisor->passed);
 	}
 	int error = spawn(&request, &spawned);
 
@@ -161,8 +158,8 @@ static void start_failed(struct supervisor *supervisor, uint32_t index, enum con
 	struct world_service *state = state_of(supervisor, index);
 
 	state->starts++;
-	state->last_death = (struct world_death){
-		.at_ns = clock_boottime_ns(), .error = error, .step = step};
+	state->last_death =
+		(struct world_death){.at_ns = clock_boottime_ns(), .error = error, .step = step};
 	life_deliver(supervisor, index, service_verdict(plan_of(supervisor, index), state));
 }
 
@@ -229,22 +226,33 @@ void life_kill(struct supervisor *supervisor, uint32_t index)
 	}
 }
 
+/* Remove the group unless something lives on in it, as with `kill: main`: then it is left alone. */
+static void remove_group(struct supervisor *supervisor, uint32_t index)
+{
+	struct life *life = &supervisor->lives[index];
+
+	if (life->cgroup_fd < 0)
+		return;
+	if (life->events_fd < 0)
+		life->events_fd = cgroup_open_events(life->cgroup_fd);
+	if (cgroup_populated(life->events_fd) == 0)
+		(void)cgroup_remove(supervisor->cgroup_root,
+				    plan_string(supervisor->plan,
+						plan_of(supervisor, index)->cgroup));
+}
+
 static void release(struct supervisor *supervisor, uint32_t index)
 {
 	struct world_service *state = state_of(supervisor, index);
 	struct life *life = &supervisor->lives[index];
 
 	ready_stop(&supervisor->ready, index);
+	remove_group(supervisor, index);
 	unwatch(supervisor, &life->report_fd);
 	unwatch(supervisor, &life->events_fd);
 	fd_close(&life->cgroup_fd);
 	fd_close(&state->pidfd);
 	state->pid = 0;
-	/* With `kill: main` the group may live on; then it stays, as it should. */
-	if (supervisor->cgroup_root >= 0)
-		(void)cgroup_remove(
-			supervisor->cgroup_root,
-			plan_string(supervisor->plan, plan_of(supervisor, index)->cgroup));
 }
 
 /* The main process is gone and, if the service calls its group its own, so is everything else. */
@@ -359,8 +367,7 @@ static void tell(const struct supervisor *supervisor, uint32_t index, uint32_t b
 	case SERVICE_UP:
 	case SERVICE_DONE:
 		log_info("service: %s: %s after %llu ms", state->name,
-			 service_state_name(state->state),
-			 ms(state->ready_ns - state->started_ns));
+			 service_state_name(state->state), ms(state->ready_ns - state->started_ns));
 		break;
 	case SERVICE_BACKOFF:
 		if (event != SERVICE_NO_ROOM)

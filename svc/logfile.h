@@ -16,7 +16,7 @@ struct logfile {
 	uint32_t keep;      /* 0: the old file is removed */
 	int fd;             /* -1: not open */
 	uint64_t size_bytes;
-	bool line_start;    /* what is in the file ends with a newline, or is empty */
+	bool line_start; /* what is in the file ends with a newline, or is empty */
 };
 
 /* Open for appending, making the directories above it. 0 or negative errno. */

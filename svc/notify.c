@@ -72,8 +72,8 @@ static int close_rights_and_find_sender(struct msghdr *header)
 
 int notify_receive(int fd, struct notify_message *message, int *pid)
 {
-	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(struct ucred)) +
-					      CMSG_SPACE(PASSED_MAX * sizeof(int))];
+	_Alignas(struct cmsghdr) char
+		control[CMSG_SPACE(sizeof(struct ucred)) + CMSG_SPACE(PASSED_MAX * sizeof(int))];
 	char text[NOTIFY_MESSAGE_BYTES];
 	struct iovec part = {.iov_base = text, .iov_len = sizeof text};
 	struct msghdr header = {.msg_iov = &part,

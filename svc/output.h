@@ -11,7 +11,7 @@
 #include "rootfs-spec/plan.h"
 
 struct output_pipe {
-	int read_fd;  /* -1: not logged */
+	int read_fd; /* -1: not logged */
 	int write_fd;
 };
 

@@ -15,11 +15,8 @@
 void ready_init(struct ready *ready, const struct plan *plan, struct world *world, int epoll_fd,
 		uint64_t key, struct ready_probe *probes)
 {
-	*ready = (struct ready){.plan = plan,
-				.world = world,
-				.epoll_fd = epoll_fd,
-				.key = key,
-				.probes = probes};
+	*ready = (struct ready){
+		.plan = plan, .world = world, .epoll_fd = epoll_fd, .key = key, .probes = probes};
 	for (uint32_t i = 0; i < world->service_count; i++) {
 		struct plan_list list = plan_service(plan, i)->probes;
 

@@ -21,13 +21,13 @@
 
 /* One probe's attempt. The array is the caller's, one per plan probe. */
 struct ready_probe {
-	int fd;              /* the attempt's socket; -1: none */
+	int fd; /* the attempt's socket; -1: none */
 	uint32_t service;
 	uint32_t sent;       /* http: the request is out */
 	uint32_t generation; /* in the event key: events of an earlier attempt are ignored */
 	uint64_t at_ns;      /* next attempt, or when this one is given up; 0: not probing */
 	uint32_t answer_bytes;
-	char answer[16];     /* http: what has come of the status line */
+	char answer[16]; /* http: what has come of the status line */
 };
 
 struct ready {

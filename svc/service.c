@@ -13,24 +13,19 @@ _Static_assert(SERVICE_EVENT_COUNT == 11, "a new event is a new parameter of ROW
  * One row of the table. A cell that is missing is an argument too few, a row that is missing an
  * enumerator that the switch in service_next() does not handle: neither compiles.
  */
-#define ROW(row, start, go, ready, stop, leftovers, done, down, retry, failed, no_room, timeout)   \
-	static const struct service_step row[SERVICE_EVENT_COUNT] = {                              \
-		[SERVICE_START] = start,                                                           \
-		[SERVICE_GO] = go,                                                                 \
-		[SERVICE_READY] = ready,                                                           \
-		[SERVICE_STOP] = stop,                                                             \
-		[SERVICE_LEFTOVERS] = leftovers,                                                   \
-		[SERVICE_ENDED_DONE] = done,                                                       \
-		[SERVICE_ENDED_DOWN] = down,                                                       \
-		[SERVICE_ENDED_RETRY] = retry,                                                     \
-		[SERVICE_ENDED_FAILED] = failed,                                                   \
-		[SERVICE_NO_ROOM] = no_room,                                                       \
-		[SERVICE_TIMEOUT] = timeout,                                                       \
+#define ROW(row, start, go, ready, stop, leftovers, done, down, retry, failed, no_room, timeout) \
+	static const struct service_step row[SERVICE_EVENT_COUNT] = {                            \
+		[SERVICE_START] = start,         [SERVICE_GO] = go,                              \
+		[SERVICE_READY] = ready,         [SERVICE_STOP] = stop,                          \
+		[SERVICE_LEFTOVERS] = leftovers, [SERVICE_ENDED_DONE] = done,                    \
+		[SERVICE_ENDED_DOWN] = down,     [SERVICE_ENDED_RETRY] = retry,                  \
+		[SERVICE_ENDED_FAILED] = failed, [SERVICE_NO_ROOM] = no_room,                    \
+		[SERVICE_TIMEOUT] = timeout,                                                     \
 	}
 
-#define TO(to, act)                                                                                \
-	{                                                                                          \
-		.state = SERVICE_##to, .actions = (act)                                            \
+#define TO(to, act)                                     \
+	{                                               \
+		.state = SERVICE_##to, .actions = (act) \
 	}
 #define STAY(in) TO(in, 0)
 
@@ -164,8 +159,8 @@ struct service_step service_next(enum service_state state, enum service_event ev
 
 /* The absolute time of the timer that `actions` arm; `current` when they touch none. */
 static uint64_t timer_deadline(const struct plan_service *service,
-			       const struct world_service *state, uint32_t actions,
-			       uint64_t now_ns, uint32_t random)
+			       const struct world_service *state, uint32_t actions, uint64_t now_ns,
+			       uint32_t random)
 {
 	if (actions & SERVICE_ACT_TIMER_START)
 		return now_ns + service->start_timeout_ns;
@@ -220,8 +215,8 @@ uint32_t service_apply(const struct plan_service *service, struct world_service 
 	state->deadline_ns = timer_deadline(service, state, step.actions, now_ns, random);
 	if (step.state != state->state)
 		enter(state, (enum service_state)step.state, now_ns);
-	return step.actions & (SERVICE_ACT_SPAWN | SERVICE_ACT_SIGNAL | SERVICE_ACT_KILL |
-			       SERVICE_ACT_RELEASE);
+	return step.actions &
+	       (SERVICE_ACT_SPAWN | SERVICE_ACT_SIGNAL | SERVICE_ACT_KILL | SERVICE_ACT_RELEASE);
 }
 
 bool service_death_is_clean(const struct plan_service *service, const struct world_death *death)
@@ -290,10 +285,10 @@ bool service_probes_complete(const struct plan_service *service, uint32_t probes
 const char *service_state_name(uint32_t state)
 {
 	static const char names[][12] = {
-		[SERVICE_DOWN] = "down",	 [SERVICE_WAITING] = "waiting",
+		[SERVICE_DOWN] = "down",         [SERVICE_WAITING] = "waiting",
 		[SERVICE_STARTING] = "starting", [SERVICE_UP] = "up",
 		[SERVICE_STOPPING] = "stopping", [SERVICE_BACKOFF] = "backoff",
-		[SERVICE_FAILED] = "failed",	 [SERVICE_DONE] = "done",
+		[SERVICE_FAILED] = "failed",     [SERVICE_DONE] = "done",
 	};
 	_Static_assert(sizeof names / sizeof names[0] == SERVICE_STATE_COUNT, "a name a state");
 

@@ -88,13 +88,13 @@ enum service_state {
 };
 
 enum service_event {
-	SERVICE_START,        /* it is wanted: by the boot, a person, or a service that pulls it in */
-	SERVICE_GO,           /* every requirement is up, everything it comes after is settled */
-	SERVICE_READY,        /* all probes have been met (daemons only) */
-	SERVICE_STOP,         /* it has to go down, and nothing that goes down before it is left */
-	SERVICE_LEFTOVERS,    /* the main process ended, other processes of its own still run */
-	SERVICE_ENDED_DONE,   /* nothing runs any more: a oneshot's work is done */
-	SERVICE_ENDED_DOWN,   /* ... it was told to stop, or ended well and is not restarted */
+	SERVICE_START,      /* it is wanted: by the boot, a person, or a service that pulls it in */
+	SERVICE_GO,         /* every requirement is up, everything it comes after is settled */
+	SERVICE_READY,      /* all probes have been met (daemons only) */
+	SERVICE_STOP,       /* it has to go down, and nothing that goes down before it is left */
+	SERVICE_LEFTOVERS,  /* the main process ended, other processes of its own still run */
+	SERVICE_ENDED_DONE, /* nothing runs any more: a oneshot's work is done */
+	SERVICE_ENDED_DOWN, /* ... it was told to stop, or ended well and is not restarted */
 	SERVICE_ENDED_RETRY,  /* ... it is to be restarted */
 	SERVICE_ENDED_FAILED, /* ... it is not to be restarted */
 	SERVICE_NO_ROOM,      /* the kernel had no room for a process just now */
@@ -104,19 +104,19 @@ enum service_event {
 
 /* What the supervisor does on a transition, in this order. */
 enum service_action {
-	SERVICE_ACT_RESET = 1 << 0,         /* forget backoff and burst */
-	SERVICE_ACT_BLAME = 1 << 1,         /* it was too slow: mark SERVICE_MARK_BLAMED */
-	SERVICE_ACT_COUNT = 1 << 2,         /* one more restart: burst + 1, the next wait is longer */
-	SERVICE_ACT_SPAWN = 1 << 3,         /* make the cgroup, spawn the main process, start probing */
-	SERVICE_ACT_SIGNAL = 1 << 4,        /* stop signal (and SIGCONT) to the main process */
-	SERVICE_ACT_KILL = 1 << 5,          /* SIGKILL to what the service calls its own */
-	SERVICE_ACT_RELEASE = 1 << 6,       /* forget the process, stop probing, remove the cgroup */
-	SERVICE_ACT_TIMER_START = 1 << 7,   /* arm: start timeout */
-	SERVICE_ACT_TIMER_STABLE = 1 << 8,  /* arm: stable period */
-	SERVICE_ACT_TIMER_STOP = 1 << 9,    /* arm: stop timeout */
+	SERVICE_ACT_RESET = 1 << 0,   /* forget backoff and burst */
+	SERVICE_ACT_BLAME = 1 << 1,   /* it was too slow: mark SERVICE_MARK_BLAMED */
+	SERVICE_ACT_COUNT = 1 << 2,   /* one more restart: burst + 1, the next wait is longer */
+	SERVICE_ACT_SPAWN = 1 << 3,   /* make the cgroup, spawn the main process, start probing */
+	SERVICE_ACT_SIGNAL = 1 << 4,  /* stop signal (and SIGCONT) to the main process */
+	SERVICE_ACT_KILL = 1 << 5,    /* SIGKILL to what the service calls its own */
+	SERVICE_ACT_RELEASE = 1 << 6, /* forget the process, stop probing, remove the cgroup */
+	SERVICE_ACT_TIMER_START = 1 << 7,    /* arm: start timeout */
+	SERVICE_ACT_TIMER_STABLE = 1 << 8,   /* arm: stable period */
+	SERVICE_ACT_TIMER_STOP = 1 << 9,     /* arm: stop timeout */
 	SERVICE_ACT_TIMER_BACKOFF = 1 << 10, /* arm: wait before a restart */
-	SERVICE_ACT_TIMER_ROOM = 1 << 11,   /* arm: short wait before spawning is tried again */
-	SERVICE_ACT_TIMER_OFF = 1 << 12     /* disarm */
+	SERVICE_ACT_TIMER_ROOM = 1 << 11,    /* arm: short wait before spawning is tried again */
+	SERVICE_ACT_TIMER_OFF = 1 << 12      /* disarm */
 };
 
 struct service_step {

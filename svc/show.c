@@ -56,8 +56,7 @@ const char *show_span(uint64_t ns, char text[static SHOW_TIME_BYTES])
 	if (ms < 1000)
 		snprintf(text, SHOW_TIME_BYTES, "%ums", (unsigned)ms);
 	else if (s < 60)
-		snprintf(text, SHOW_TIME_BYTES, "%u.%us", (unsigned)s,
-			 (unsigned)(ms % 1000 / 100));
+		snprintf(text, SHOW_TIME_BYTES, "%u.%us", (unsigned)s, (unsigned)(ms % 1000 / 100));
 	else if (min < 60)
 		return two_units(min, "min", s % 60, "s", text);
 	else if (h < 24)

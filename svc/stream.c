@@ -25,10 +25,11 @@ static void drop(struct stream *stream, size_t size, int error)
 static int append_marker(struct stream *stream, const char *stamp)
 {
 	char marker[256];
-	size_t length = format_text(
-		marker, sizeof marker, "%s%skeelson-log: %llu bytes dropped: %s\n",
-		stream->file.line_start ? "" : "\n", stamp,
-		(unsigned long long)stream->dropped_bytes, log_errno(stream->dropped_error));
+	size_t length = format_text(marker, sizeof marker,
+				    "%s%skeelson-log: %llu bytes dropped: %s\n",
+				    stream->file.line_start ? "" : "\n", stamp,
+				    (unsigned long long)stream->dropped_bytes,
+				    log_errno(stream->dropped_error));
 	int error = logfile_append(&stream->file, marker, length);
 
 	if (error == 0) {
@@ -87,8 +88,7 @@ static ssize_t peek(const struct stream *stream, const struct stream_scratch *sc
 	ssize_t have = 0;
 
 	while (have < size) {
-		ssize_t got =
-			read(scratch->pipe[0], scratch->chunk + have, (size_t)(size - have));
+		ssize_t got = read(scratch->pipe[0], scratch->chunk + have, (size_t)(size - have));
 
 		if (got <= 0)
 			return -1;

@@ -21,13 +21,13 @@
 #define STREAM_PATIENCE_NS 30000000000ull
 
 struct stream {
-	const char *name;   /* of the service */
-	int pipe;           /* read end, non-blocking */
+	const char *name; /* of the service */
+	int pipe;         /* read end, non-blocking */
 	struct logfile file;
-	bool line_start;    /* the next byte begins a line */
+	bool line_start; /* the next byte begins a line */
 	uint64_t dropped_bytes;
-	int dropped_error;  /* the first error since the last successful write */
-	uint64_t retry_ns;  /* the file could not be opened: not before this; 0: it is open */
+	int dropped_error;   /* the first error since the last successful write */
+	uint64_t retry_ns;   /* the file could not be opened: not before this; 0: it is open */
 	uint64_t patient_ns; /* ... and from then on output is dropped; 0: never failed */
 };
 

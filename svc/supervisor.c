@@ -67,8 +67,8 @@ static void open_cgroups(struct supervisor *supervisor)
 		log_error("cgroup: %s: no service can start: %s", root, log_errno(fd));
 		return;
 	}
-	int error = cgroup_init(
-		fd, plan_string(supervisor->plan, supervisor->plan->system->controllers));
+	int error = cgroup_init(fd, plan_string(supervisor->plan,
+						supervisor->plan->system->controllers));
 
 	if (error != 0)
 		log_warning("cgroup: %s: leaf %s or controllers: %s", root, CGROUP_INIT_LEAF,
@@ -155,8 +155,7 @@ int supervisor_open(const struct supervisor_config *config, struct supervisor **
 	supervisor->passed = (void *)(at + sizes.pipes);
 	life_init(supervisor);
 	if (mkdir(config->runtime_directory, 0755) < 0 && errno != EEXIST)
-		log_error("runtime directory: %s: %s", config->runtime_directory,
-			  log_errno(errno));
+		log_error("runtime directory: %s: %s", config->runtime_directory, log_errno(errno));
 	open_cgroups(supervisor);
 	int error = output_open(&supervisor->output, config->plan, pipes);
 
@@ -344,8 +343,7 @@ static void receive_messages(struct supervisor *supervisor)
 
 static void handle_probe(struct supervisor *supervisor, uint32_t probe, uint32_t generation)
 {
-	uint32_t service =
-		ready_handle(&supervisor->ready, probe, generation, clock_boottime_ns());
+	uint32_t service = ready_handle(&supervisor->ready, probe, generation, clock_boottime_ns());
 
 	if (service != PLAN_NONE)
 		life_check_ready(supervisor, service);
@@ -358,12 +356,9 @@ void supervisor_handle(struct supervisor *supervisor, const struct epoll_event *
 	uint32_t generation = (uint32_t)(key >> 32) & GENERATION_MASK;
 
 	switch ((enum supervisor_source)(key >> 56)) {
-	case SOURCE_LISTEN:
-		control_server_accept(&supervisor->control, clock_boottime_ns());
-		break;
+	case SOURCE_LISTEN: control_server_accept(&supervisor->control, clock_boottime_ns()); break;
 	case SOURCE_CLIENT:
-		control_server_handle(&supervisor->control, index, generation,
-				      clock_boottime_ns());
+		control_server_handle(&supervisor->control, index, generation, clock_boottime_ns());
 		break;
 	case SOURCE_NOTIFY: receive_messages(supervisor); break;
 	case SOURCE_PROBE: handle_probe(supervisor, index, generation); break;

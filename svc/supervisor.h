@@ -57,11 +57,11 @@ struct supervisor_hooks {
 };
 
 struct supervisor_config {
-	const struct plan *plan;        /* verified node plan; borrowed for ever */
-	struct world *world;            /* sized for it; borrowed for ever */
-	int epoll_fd;                   /* shared with the caller; borrowed for ever */
-	const char *runtime_directory;  /* "/run/keelson": its parent must exist and be writable */
-	const char *cgroup_root;        /* "/sys/fs/cgroup": a mounted cgroup2 */
+	const struct plan *plan;       /* verified node plan; borrowed for ever */
+	struct world *world;           /* sized for it; borrowed for ever */
+	int epoll_fd;                  /* shared with the caller; borrowed for ever */
+	const char *runtime_directory; /* "/run/keelson": its parent must exist and be writable */
+	const char *cgroup_root;       /* "/sys/fs/cgroup": a mounted cgroup2 */
 	const struct supervisor_hooks *hooks; /* borrowed for ever; may be NULL */
 };
 

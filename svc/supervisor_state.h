@@ -26,10 +26,10 @@ static inline uint64_t source_key(enum supervisor_source source)
 
 /* What a service has open beyond what the world remembers. */
 struct life {
-	int cgroup_fd;       /* -1: nothing runs */
-	int events_fd;       /* cgroup.events; -1: not watched */
-	int report_fd;       /* -1: executed, or nothing runs */
-	uint32_t generation; /* of this life, in event keys */
+	int cgroup_fd;                /* -1: nothing runs */
+	int events_fd;                /* cgroup.events; -1: not watched */
+	int report_fd;                /* -1: executed, or nothing runs */
+	uint32_t generation;          /* of this life, in event keys */
 	struct confine_report report; /* step CONFINE_NONE: no step failed */
 };
 
@@ -41,8 +41,8 @@ struct supervisor {
 	int notify_fd;   /* -1: none */
 	uint32_t last_capability;
 	uint32_t random;
-	bool dirty;      /* a state or mark changed: graph_act() is due */
-	bool ending;     /* people's requests are refused */
+	bool dirty;  /* a state or mark changed: graph_act() is due */
+	bool ending; /* people's requests are refused */
 	struct output output;
 	struct ready ready;
 	struct control_calls calls;

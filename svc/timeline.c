@@ -9,8 +9,8 @@
 #include "svc/format.h"
 
 static const char kind_names[][12] = {
-	[TIMELINE_PHASE] = "phase",	[TIMELINE_MODULE] = "module",
-	[TIMELINE_MOUNT] = "mount",	[TIMELINE_SERVICE] = "service",
+	[TIMELINE_PHASE] = "phase",         [TIMELINE_MODULE] = "module",
+	[TIMELINE_MOUNT] = "mount",         [TIMELINE_SERVICE] = "service",
 	[TIMELINE_MILESTONE] = "milestone", [TIMELINE_SLOT] = "slot",
 };
 #define KIND_COUNT (sizeof kind_names / sizeof kind_names[0])
@@ -127,8 +127,7 @@ int timeline_parse_line(const char *line, struct timeline_event *event)
 	at += sizeof TIMELINE_TRACE_PREFIX - 1;
 	memset(event, 0, sizeof *event);
 	if (!take_kind(&at, &event->kind) || !take_number(&at, UINT64_MAX, &event->start_ns) ||
-	    !take_number(&at, UINT64_MAX, &event->end_ns) ||
-	    !take_number(&at, UINT16_MAX, &state))
+	    !take_number(&at, UINT64_MAX, &event->end_ns) || !take_number(&at, UINT16_MAX, &state))
 		return -EBADMSG;
 	bool negative = *at == '-';
 

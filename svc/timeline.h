@@ -18,20 +18,21 @@
 #define TIMELINE_NAME_BYTES 40u
 
 enum timeline_kind {
-	TIMELINE_PHASE = 1, /* a phase of PID 1; `name` is the phase; end_ns is set when it is over */
-	TIMELINE_MODULE,    /* a kernel module loaded */
-	TIMELINE_MOUNT,     /* a target mounted */
-	TIMELINE_SERVICE,   /* a service entered `state` at start_ns (end_ns is 0) */
+	TIMELINE_PHASE =
+		1,        /* a phase of PID 1; `name` is the phase; end_ns is set when it is over */
+	TIMELINE_MODULE,  /* a kernel module loaded */
+	TIMELINE_MOUNT,   /* a target mounted */
+	TIMELINE_SERVICE, /* a service entered `state` at start_ns (end_ns is 0) */
 	TIMELINE_MILESTONE, /* somebody created a file of that name in the milestones directory */
 	TIMELINE_SLOT       /* "burned a", "blessed a", ... */
 };
 
 struct timeline_event {
 	uint64_t start_ns;
-	uint64_t end_ns; /* 0: a point in time, or not yet over */
-	uint16_t kind;   /* enum timeline_kind */
-	uint16_t state;  /* TIMELINE_SERVICE: enum service_state */
-	int32_t error;   /* 0 or the negative errno it ended with */
+	uint64_t end_ns;                /* 0: a point in time, or not yet over */
+	uint16_t kind;                  /* enum timeline_kind */
+	uint16_t state;                 /* TIMELINE_SERVICE: enum service_state */
+	int32_t error;                  /* 0 or the negative errno it ended with */
 	char name[TIMELINE_NAME_BYTES]; /* NUL-terminated, cut if longer */
 };
 

@@ -31,10 +31,10 @@ struct world_death {
 
 struct world_service {
 	char name[WORLD_NAME_BYTES];
-	uint32_t state;   /* enum service_state */
-	uint32_t wanted;  /* 1: somebody wants it up */
-	int32_t pid;      /* main process, 0: none; for people and /proc, never signalled by number */
-	int32_t pidfd;    /* -1: none */
+	uint32_t state;  /* enum service_state */
+	uint32_t wanted; /* 1: somebody wants it up */
+	int32_t pid;   /* main process, 0: none; for people and /proc, never signalled by number */
+	int32_t pidfd; /* -1: none */
 	uint64_t pid_start_ticks; /* field 22 of /proc/PID/stat: tells a reused pid */
 	uint32_t probes_met;      /* bit per probe of the service, in plan order */
 	uint32_t flags;           /* private to svc/ */
@@ -43,10 +43,10 @@ struct world_service {
 	uint64_t backoff_ns;      /* next wait before a restart */
 	uint64_t deadline_ns;     /* of the state's timer; 0: none */
 	uint64_t state_since_ns;
-	uint64_t started_ns;      /* last spawn */
-	uint64_t ready_ns;        /* last time it came up */
+	uint64_t started_ns; /* last spawn */
+	uint64_t ready_ns;   /* last time it came up */
 	struct world_death last_death;
-	char status[64];          /* STATUS= of sd_notify(3), cut */
+	char status[64]; /* STATUS= of sd_notify(3), cut */
 };
 
 struct world {

@@ -215,8 +215,8 @@ static void set_field(char **field)
 
 		while (field[1 + count])
 			count++;
-		current.environment =
-			plan_write_strings(writer, (const char *const *)&field[1], count);
+		current.environment = plan_write_strings(writer, (const char *const *)&field[1],
+							 count);
 	} else {
 		die("no such field", key);
 	}

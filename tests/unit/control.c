@@ -91,8 +91,8 @@ static int parse_reply(uint32_t type, uint32_t count, size_t payload, char fill)
 	const void *items;
 
 	memset(&packet, fill, sizeof packet);
-	packet.reply = (struct control_reply){
-		.version = CONTROL_VERSION, .type = type, .count = count};
+	packet.reply =
+		(struct control_reply){.version = CONTROL_VERSION, .type = type, .count = count};
 	return control_reply_parse(&packet, sizeof packet.reply + payload, &reply, &items);
 }
 
@@ -108,7 +108,8 @@ static void replies_are_checked(void **state)
 	assert_int_equal(parse_reply(CONTROL_TYPE_NODE, 0, 0, 0), -EBADMSG);
 	assert_int_equal(parse_reply(CONTROL_TYPE_NODE, 1, sizeof(struct control_node), 'x'),
 			 -EBADMSG);
-	assert_int_equal(parse_reply(CONTROL_TYPE_SERVICE, 1, sizeof(struct control_service), 0), 0);
+	assert_int_equal(parse_reply(CONTROL_TYPE_SERVICE, 1, sizeof(struct control_service), 0),
+			 0);
 	assert_int_equal(parse_reply(CONTROL_TYPE_SERVICE, 1, sizeof(struct control_service), 'x'),
 			 -EBADMSG);
 	assert_int_equal(parse_reply(CONTROL_TYPE_SERVICE, 1, 8, 0), -EBADMSG);

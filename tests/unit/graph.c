@@ -29,8 +29,8 @@ static uint64_t now_ns;
 
 static int setup(void **state)
 {
-	static const char *const names[] = {"base", "setup", "containerd", "kubelet", "soft",
-					    "after", "alone", "tool",	    "debug"};
+	static const char *const names[] = {"base",  "setup", "containerd", "kubelet", "soft",
+					    "after", "alone", "tool",       "debug"};
 	static const char *const argv[] = {"/bin/true", NULL};
 	struct plan_writer *writer = plan_write_new(PLAN_KIND_NODE);
 	size_t size;
@@ -77,8 +77,8 @@ static int teardown(void **state)
 
 static void deliver(void *context, uint32_t index, enum service_event event)
 {
-	uint32_t actions = service_apply(plan_service(&plan, index), &world->services[index],
-					 event, ++now_ns, 0);
+	uint32_t actions = service_apply(plan_service(&plan, index), &world->services[index], event,
+					 ++now_ns, 0);
 	size_t length = strlen(said);
 	char sign = actions & SERVICE_ACT_SPAWN ? '+' : actions & SERVICE_ACT_SIGNAL ? '-' : 0;
 

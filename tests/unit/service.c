@@ -42,11 +42,11 @@ static uint32_t action_of(char letter)
 		char letter;
 		uint32_t action;
 	} letters[] = {
-		{'+', SERVICE_ACT_SPAWN},	 {'!', SERVICE_ACT_SIGNAL},
-		{'x', SERVICE_ACT_KILL},	 {'-', SERVICE_ACT_RELEASE},
-		{'0', SERVICE_ACT_RESET},	 {'c', SERVICE_ACT_COUNT},
-		{'^', SERVICE_ACT_BLAME},	 {'S', SERVICE_ACT_TIMER_START},
-		{'T', SERVICE_ACT_TIMER_STABLE}, {'P', SERVICE_ACT_TIMER_STOP},
+		{'+', SERVICE_ACT_SPAWN},         {'!', SERVICE_ACT_SIGNAL},
+		{'x', SERVICE_ACT_KILL},          {'-', SERVICE_ACT_RELEASE},
+		{'0', SERVICE_ACT_RESET},         {'c', SERVICE_ACT_COUNT},
+		{'^', SERVICE_ACT_BLAME},         {'S', SERVICE_ACT_TIMER_START},
+		{'T', SERVICE_ACT_TIMER_STABLE},  {'P', SERVICE_ACT_TIMER_STOP},
 		{'B', SERVICE_ACT_TIMER_BACKOFF}, {'R', SERVICE_ACT_TIMER_ROOM},
 		{'.', SERVICE_ACT_TIMER_OFF},
 	};
@@ -102,8 +102,7 @@ static void no_step_breaks_a_rule(void **state)
 			if (step.actions & (SERVICE_ACT_SIGNAL | SERVICE_ACT_KILL))
 				assert_true(was && is);
 			/* Whoever waits for time has a timer. */
-			if (step.state != from &&
-			    (is || step.state == SERVICE_BACKOFF))
+			if (step.state != from && (is || step.state == SERVICE_BACKOFF))
 				assert_true(step.actions &
 					    (SERVICE_ACT_TIMER_START | SERVICE_ACT_TIMER_STABLE |
 					     SERVICE_ACT_TIMER_STOP | SERVICE_ACT_TIMER_BACKOFF |
@@ -169,8 +168,8 @@ static void the_end_is_judged_by_kind_policy_and_circumstances(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-		struct plan_service plan =
-			plan_for(cases[i].kind, cases[i].restart, cases[i].limit);
+		struct plan_service plan = plan_for(cases[i].kind, cases[i].restart,
+						    cases[i].limit);
 		struct world_service service = {
 			.burst = cases[i].burst,
 			.flags = cases[i].flags,
@@ -190,8 +189,8 @@ static void the_wait_doubles_up_to_its_limit(void **state)
 	static const struct {
 		uint64_t last, next;
 	} cases[] = {
-		{0, 100 * MS},	       {100 * MS, 200 * MS},	{200 * MS, 400 * MS},
-		{400 * MS, 800 * MS},  {800 * MS, 1000 * MS},	{1000 * MS, 1000 * MS},
+		{0, 100 * MS},           {100 * MS, 200 * MS},        {200 * MS, 400 * MS},
+		{400 * MS, 800 * MS},    {800 * MS, 1000 * MS},       {1000 * MS, 1000 * MS},
 		{UINT64_MAX, 1000 * MS}, {UINT64_MAX / 2, 1000 * MS}, {1, 100 * MS},
 	};
 	struct plan_service plan = plan_for(PLAN_SERVICE_DAEMON, PLAN_RESTART_ALWAYS, 0);

@@ -213,9 +213,15 @@ static void an_http_answer_is_judged_by_its_status(void **state)
 		const char *text;
 		int verdict;
 	} cases[] = {
-		{"HTTP/1.1 200 OK\r\n", 1},  {"HTTP/1.0 200", 1},	{"HTTP/1.1 503 No\r\n", -EPROTO},
-		{"HTTP/1.1 20", 0},	      {"", 0},			{"H", 0},
-		{"SSH-2.0-Open", -EPROTO},    {"HTTP/2.0 200", -EPROTO}, {"HTTP/1.x 200", -EPROTO},
+		{"HTTP/1.1 200 OK\r\n", 1},
+		{"HTTP/1.0 200", 1},
+		{"HTTP/1.1 503 No\r\n", -EPROTO},
+		{"HTTP/1.1 20", 0},
+		{"", 0},
+		{"H", 0},
+		{"SSH-2.0-Open", -EPROTO},
+		{"HTTP/2.0 200", -EPROTO},
+		{"HTTP/1.x 200", -EPROTO},
 		{"HTTP/1.1 404 ", -EPROTO},
 	};
 
@@ -275,8 +281,7 @@ static void format_text_writes_what_printf_would(void **state)
 	same("plain 100%%");
 	same("%s-%c-%.*s|%8s|", "text", 'x', 3, "abcdef", "right");
 	same("%d %d %i %d", 0, -1, 42, -2147483647 - 1);
-	same("%u %x %lu %llu %zu", 4294967295u, 0xbeefu, 1ul, 18446744073709551615ull,
-	     (size_t)77);
+	same("%u %x %lu %llu %zu", 4294967295u, 0xbeefu, 1ul, 18446744073709551615ull, (size_t)77);
 	same("%ld %lld", -5l, -9223372036854775807ll - 1);
 	same("%5d|%05d|%5u|%02u|%04x", -42, -42, 7u, 123u, 0x1fu);
 	assert_int_equal(format_text(small, sizeof small, "%s", "abcdef"), 3);
@@ -304,7 +309,8 @@ static void every_line_gets_one_stamp(void **state)
 	assert_memory_equal(out, "c\n", 2);
 	assert_true(line_start);
 	/* A buffer that is too small takes what fits, and goes on from there. */
-	size_t taken = stamp_lines("abcdef\n", 7, stamp, &line_start, out, STAMP_BYTES + 4, &written);
+	size_t taken = stamp_lines("abcdef\n", 7, stamp, &line_start, out, STAMP_BYTES + 4,
+				   &written);
 
 	assert_int_equal(taken, 4);
 	assert_int_equal(written, STAMP_BYTES + 4);

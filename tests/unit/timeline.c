@@ -47,9 +47,14 @@ static void long_names_are_cut(void **state)
 static void a_trace_line_says_the_whole_event(void **state)
 {
 	static const struct timeline_event events[] = {
-		{.kind = TIMELINE_PHASE, .start_ns = 1, .end_ns = 18446744073709551615ull,
+		{.kind = TIMELINE_PHASE,
+		 .start_ns = 1,
+		 .end_ns = 18446744073709551615ull,
 		 .name = "mounts"},
-		{.kind = TIMELINE_MODULE, .start_ns = 2, .end_ns = 3, .error = -19,
+		{.kind = TIMELINE_MODULE,
+		 .start_ns = 2,
+		 .end_ns = 3,
+		 .error = -19,
 		 .name = "crc32c-intel"},
 		{.kind = TIMELINE_SERVICE, .start_ns = 4, .state = SERVICE_UP, .name = "kubelet"},
 		{.kind = TIMELINE_SLOT, .start_ns = 5, .name = "burned a"},
@@ -86,7 +91,8 @@ static void other_lines_are_no_trace_lines(void **state)
 		{"keelson: trace: phase 1 2 65536 0 x", -EBADMSG},
 		{"keelson: trace: phase 18446744073709551616 2 0 0 x", -EBADMSG},
 		{"keelson: trace: phase 1 2 0 - x", -EBADMSG},
-		{"keelson: trace: phase 1 2 0 0 0123456789012345678901234567890123456789", -EBADMSG},
+		{"keelson: trace: phase 1 2 0 0 0123456789012345678901234567890123456789",
+		 -EBADMSG},
 		{"keelson: trace: phase 1 2 0 0 x", 0},
 	};
 
