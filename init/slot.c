@@ -7,7 +7,8 @@
 enum group { GROUP_ARMED, GROUP_PRIORITY_ZERO, GROUP_REJECTED, GROUP_NEVER };
 
 #define REJECTED_BIT 0x80u
-#define VERDICT_MASK 0x7fu
+#define TWIN_BIT 0x40u
+#define VERDICT_MASK 0x3fu
 #define BITS_PER_SLOT 8u
 
 static bool is_sound(const struct slot_view *view)
@@ -40,6 +41,13 @@ static bool differ(const struct slot_view views[SLOT_COUNT],
 	return !same_bits(views[0].bits, bits[0]) || !same_bits(views[1].bits, bits[1]);
 }
 
+static bool are_twins(const struct slot_examination examinations[SLOT_COUNT])
+{
+	return examinations[0].header_verified && examinations[1].header_verified &&
+	       memcmp(examinations[0].block.header.root_hash,
+		      examinations[1].block.header.root_hash, SLOT_DIGEST_BYTES) == 0;
+}
+
 void slot_judge(const struct slot_table *table,
 		const struct slot_examination examinations[SLOT_COUNT],
 		struct slot_view views[SLOT_COUNT])
@@ -62,6 +70,7 @@ void slot_judge(const struct slot_table *table,
 		views[i].verdict = examinations[i].verdict;
 		if (!examinations[i].header_verified)
 			continue;
+		views[i].twin = table->slot[1 - i].present && are_twins(examinations);
 		views[i].rejected = slot_marks_rejects(marks[0], header->root_hash) ||
 				    slot_marks_rejects(marks[1], header->root_hash);
 		if (views[i].verdict == SLOT_SOUND && header->security_epoch < epoch)
@@ -190,7 +199,7 @@ struct slot_change slot_bless(const struct slot_view views[SLOT_COUNT], uint32_t
 	if (views[other].verdict != SLOT_ABSENT && views[other].bits.priority &&
 	    views[other].bits.tries == 0) {
 		if (is_sound(&views[other]) && !views[other].bits.successful &&
-		    !views[other].rejected)
+		    !views[other].rejected && !views[other].twin)
 			change.reject = (int)other;
 		change.bits[other].priority = 0;
 		change.bits[other].successful = 0;
@@ -209,7 +218,8 @@ struct slot_change slot_reject(const struct slot_view views[SLOT_COUNT], uint32_
 {
 	struct slot_change change = unchanged(views);
 
-	if (slot >= SLOT_COUNT || !is_sound(&views[slot]) || !is_dispensable(views, slot))
+	if (slot >= SLOT_COUNT || !is_sound(&views[slot]) || !is_dispensable(views, slot) ||
+	    views[slot].twin)
 		return refused(views);
 	change.reject = views[slot].rejected ? -1 : (int)slot;
 	change.bits[slot] = (struct gpt_slot_bits){0};
@@ -268,7 +278,8 @@ uint32_t slot_views_pack(const struct slot_view views[SLOT_COUNT])
 	uint32_t packed = 0;
 
 	for (uint32_t i = 0; i < SLOT_COUNT; i++)
-		packed |= ((uint32_t)views[i].verdict | (views[i].rejected ? REJECTED_BIT : 0))
+		packed |= ((uint32_t)views[i].verdict | (views[i].rejected ? REJECTED_BIT : 0) |
+			   (views[i].twin ? TWIN_BIT : 0))
 			  << BITS_PER_SLOT * i;
 	return packed;
 }
@@ -280,5 +291,6 @@ void slot_views_unpack(uint32_t packed, struct slot_view views[SLOT_COUNT])
 
 		views[i].verdict = verdict <= SLOT_SOUND ? (enum slot_verdict)verdict : SLOT_ABSENT;
 		views[i].rejected = packed >> BITS_PER_SLOT * i & REJECTED_BIT;
+		views[i].twin = packed >> BITS_PER_SLOT * i & TWIN_BIT;
 	}
 }

@@ -32,7 +32,8 @@
  * least 1. The same write gives up on the other slot if that one ran out of tries and so lost the
  * boot to this one: its priority becomes 0, it is no longer successful. If it never was successful
  * its image is bad and its root hash is rejected, so no updater installs it again in a loop; if it
- * was, its disk is the suspect and the same image may be installed afresh. Not before: until the
+ * was, or if it is the very image that just proved itself, its disk is the suspect and the same
+ * image may be installed afresh. Not before: until the
  * blessing the other slot may be needed. A rejected slot that runs as the last resort is never
  * blessed.
  *
@@ -43,7 +44,7 @@
  *
  * Rejecting (by an operator, or at a blessing): root hash into the marks, flushed, then priority 0.
  * A cut in between leaves a slot on the list with a priority, and the list wins. The last slot that
- * could boot cannot be rejected.
+ * could boot cannot be rejected, nor the image that both slots hold.
  *
  * Installing: numbers to zero, flushed; header zeroed, flushed; root and tree written, flushed, read
  * back and verified; header written, flushed; numbers armed above the other slot's. A half-written
@@ -69,6 +70,7 @@ struct slot_view {
 	struct gpt_slot_bits bits;
 	enum slot_verdict verdict;
 	bool rejected;
+	bool twin; /* the other slot's verified header has the same root hash */
 };
 
 /*

@@ -9,16 +9,18 @@
 
 #include "init/slot.h"
 
-#define VIEW(p, t, s, v, r)                                                                        \
-	{                                                                                          \
-		.bits = {.priority = (p), .tries = (t), .successful = (s)}, .verdict = SLOT_##v,   \
-		.rejected = (r)                                                                    \
+#define VIEW(p, t, s, v, r)                                                                      \
+	{                                                                                        \
+		.bits = {.priority = (p), .tries = (t), .successful = (s)}, .verdict = SLOT_##v, \
+		.rejected = (r)                                                                  \
 	}
-#define BITS(p, t, s)                                                                              \
-	{                                                                                          \
-		.priority = (p), .tries = (t), .successful = (s)                                   \
+#define BITS(p, t, s)                                            \
+	{                                                        \
+		.priority = (p), .tries = (t), .successful = (s) \
 	}
 
+/* A row is a case. */
+/* clang-format off */
 static const struct choice_case {
 	const char *name;
 	struct slot_view views[2];
@@ -82,6 +84,7 @@ static const struct choice_case {
 	 {VIEW(3, 3, 1, SOUND, 0), VIEW(4, 3, 1, UNSOUND, 0)}, 1,
 	 0, SLOT_WHY_PRIORITY, {BITS(3, 2, 1), BITS(4, 3, 1)}},
 };
+/* clang-format on */
 
 static void choices_are_as_the_rules_say(void **state)
 {
@@ -157,9 +160,9 @@ static void check_choice(const struct slot_view views[2], int forced)
 	assert_int_equal(after.tries, chosen->bits.tries ? chosen->bits.tries - 1 : 0);
 	assert_int_equal(after.priority, chosen->bits.priority);
 	assert_int_equal(after.successful, chosen->bits.successful);
-	assert_int_equal(choice.write, memcmp(&after, &chosen->bits, sizeof(after)) != 0 ||
-					       memcmp(&other_after, &other->bits,
-						      sizeof(after)) != 0);
+	assert_int_equal(choice.write,
+			 memcmp(&after, &chosen->bits, sizeof(after)) != 0 ||
+				 memcmp(&other_after, &other->bits, sizeof(after)) != 0);
 	/* The other slot is not touched, but for the turn it may get in the last resort. */
 	assert_int_equal(other_after.priority, other->bits.priority);
 	assert_int_equal(other_after.successful, other->bits.successful);
@@ -209,7 +212,7 @@ static bool some_slot_boots(const struct slot_view views[2], const struct gpt_sl
 
 	for (int i = 0; i < 2; i++) {
 		after[i].bits = bits[i];
-		after[i].rejected |= i == rejected;
+		after[i].rejected |= i == rejected || (rejected >= 0 && views[i].twin);
 	}
 
 	struct slot_choice choice = slot_choose(after, -1);
@@ -222,13 +225,14 @@ static void every_blessing_leaves_a_good_slot(void **state)
 	struct slot_view views[2];
 
 	(void)state;
-	for (uint32_t n = 0; n < VIEWS * VIEWS * 2; n++) {
+	for (uint32_t n = 0; n < VIEWS * VIEWS * 4; n++) {
 		uint32_t running = n & 1;
 		const struct slot_view *other = &views[1 - running];
 		struct slot_change change;
 
-		views[0] = view_number(n / 2 % VIEWS);
-		views[1] = view_number(n / 2 / VIEWS);
+		views[0] = view_number(n / 4 % VIEWS);
+		views[1] = view_number(n / 4 / VIEWS);
+		views[0].twin = views[1].twin = n >> 1 & 1;
 		change = slot_bless(views, running, 3);
 		if (!sound(&views[running]) || views[running].rejected) {
 			assert_true(change.refused && !change.write && change.reject < 0 &&
@@ -250,8 +254,8 @@ static void every_blessing_leaves_a_good_slot(void **state)
 		}
 		if (change.reject >= 0) {
 			assert_int_equal(change.reject, 1 - (int)running);
-			assert_true(sound(other) && !other->bits.successful &&
-				    !other->bits.tries && other->bits.priority);
+			assert_true(sound(other) && !other->bits.successful && !other->bits.tries &&
+				    other->bits.priority);
 		}
 		/* Blessing twice changes nothing more. */
 		views[0].bits = change.bits[0];
@@ -265,12 +269,13 @@ static void rejecting_and_installing_never_take_the_last_slot(void **state)
 	struct slot_view views[2];
 
 	(void)state;
-	for (uint32_t n = 0; n < VIEWS * VIEWS * 2; n++) {
+	for (uint32_t n = 0; n < VIEWS * VIEWS * 4; n++) {
 		uint32_t slot = n & 1;
 		struct slot_change change;
 
-		views[0] = view_number(n / 2 % VIEWS);
-		views[1] = view_number(n / 2 / VIEWS);
+		views[0] = view_number(n / 4 % VIEWS);
+		views[1] = view_number(n / 4 / VIEWS);
+		views[0].twin = views[1].twin = n >> 1 & 1;
 		change = slot_reject(views, slot);
 		if (!change.refused) {
 			assert_true(some_slot_boots(views, change.bits, (int)slot));
@@ -333,8 +338,8 @@ static void a_healthy_slot_is_reached_and_stays(void **state)
 				     views[i].bits.priority;
 			bool alone = !sound(&views[1 - i]);
 
-			if (healthy[i] && (armed || (alone && sound(&views[i]) &&
-						     !views[i].rejected)))
+			if (healthy[i] &&
+			    (armed || (alone && sound(&views[i]) && !views[i].rejected)))
 				reachable = true;
 		}
 		for (int boot = 0; boot < 40; boot++) {
@@ -351,8 +356,10 @@ static void a_healthy_slot_is_reached_and_stays(void **state)
 
 			if (change.refused)
 				continue;
-			if (change.reject >= 0)
+			if (change.reject >= 0) {
+				assert_false(views[change.reject].twin);
 				views[change.reject].rejected = true;
+			}
 			views[0].bits = change.bits[0];
 			views[1].bits = change.bits[1];
 			blessed = choice.boot;
@@ -373,10 +380,12 @@ static void verdicts_travel_through_the_record(void **state)
 		struct slot_view views[2] = {view_number(a), view_number(VIEWS - 1 - a)};
 		struct slot_view back[2] = {0};
 
+		views[a % 2].twin = true;
 		slot_views_unpack(slot_views_pack(views), back);
 		for (int i = 0; i < 2; i++) {
 			assert_int_equal(back[i].verdict, views[i].verdict);
 			assert_int_equal(back[i].rejected, views[i].rejected);
+			assert_int_equal(back[i].twin, views[i].twin);
 		}
 	}
 }
@@ -417,6 +426,28 @@ static void a_rejection_counts_in_whichever_slot_it_is_noted(void **state)
 	assert_false(views[0].rejected);
 	assert_true(views[1].rejected);
 	assert_int_equal(views[1].bits.priority, 2);
+}
+
+/* Both slots of a new disk hold one image: a that fails to boot must not cost b its own. */
+static void an_image_that_both_slots_hold_is_never_rejected(void **state)
+{
+	struct slot_view views[2];
+	struct slot_change change;
+
+	(void)state;
+	examine_two_sound_slots();
+	slot_judge(&slots, examinations, views);
+	assert_false(views[0].twin || views[1].twin);
+	assert_int_equal(slot_bless(views, 1, 3).reject, 0);
+	examinations[1].block.header = examinations[0].block.header;
+	slot_judge(&slots, examinations, views);
+	assert_true(views[0].twin && views[1].twin);
+	change = slot_bless(views, 1, 3);
+	assert_int_equal(change.reject, -1);
+	assert_int_equal(change.bits[0].priority, 0);
+	views[0].bits = (struct gpt_slot_bits){.priority = 1, .tries = 3};
+	views[1].bits = (struct gpt_slot_bits){.priority = 1, .tries = 3};
+	assert_true(slot_reject(views, 0).refused);
 }
 
 static void an_epoch_below_the_highest_blessed_is_outdated(void **state)
@@ -468,6 +499,7 @@ int main(void)
 		cmocka_unit_test(a_healthy_slot_is_reached_and_stays),
 		cmocka_unit_test(verdicts_travel_through_the_record),
 		cmocka_unit_test(a_rejection_counts_in_whichever_slot_it_is_noted),
+		cmocka_unit_test(an_image_that_both_slots_hold_is_never_rejected),
 		cmocka_unit_test(an_epoch_below_the_highest_blessed_is_outdated),
 		cmocka_unit_test(what_the_table_does_not_have_is_absent),
 		cmocka_unit_test(marks_that_are_damaged_refuse_nothing),
