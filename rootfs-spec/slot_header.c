@@ -90,8 +90,7 @@ static bool marks_valid(const struct slot_marks *marks)
 	return memcmp(marks->magic, SLOT_MARKS_MAGIC, sizeof(marks->magic)) == 0 &&
 	       marks->version == SLOT_HEADER_VERSION &&
 	       marks->rejected_count <= SLOT_MARKS_REJECTED_MAX &&
-	       marks->detail[sizeof(marks->detail) - 1] == 0 &&
-	       marks->crc32 == marks_crc32(marks);
+	       marks->detail[sizeof(marks->detail) - 1] == 0 && marks->crc32 == marks_crc32(marks);
 }
 
 const struct slot_marks *slot_marks_newest(const struct slot_marks copies[2])

@@ -37,21 +37,21 @@ struct slot_header {
 	uint32_t signature_bytes; /* 256, 384 or 512 */
 	uint32_t machine;         /* ELF e_machine of the image: 62 x86-64, 183 arm64 */
 	uint64_t security_epoch;
-	uint8_t name[64];          /* of the image, NUL-padded */
-	uint8_t image_version[64]; /* NUL-padded */
+	uint8_t name[64];                    /* of the image, NUL-padded */
+	uint8_t image_version[64];           /* NUL-padded */
 	uint8_t build_id[SLOT_DIGEST_BYTES]; /* the node plan's */
 	uint8_t key_id[SLOT_DIGEST_BYTES];   /* SHA-256 of the signing certificate, DER */
-	uint8_t root_type[16];     /* "erofs" or "squashfs", NUL-padded */
-	uint64_t data_blocks;      /* of the root, in blocks of 4096 bytes */
-	uint64_t hash_offset_blocks; /* where the tree starts in the hash partition */
-	uint64_t hash_blocks;      /* blocks of the hash partition in use, superblock included */
+	uint8_t root_type[16];               /* "erofs" or "squashfs", NUL-padded */
+	uint64_t data_blocks;                /* of the root, in blocks of 4096 bytes */
+	uint64_t hash_offset_blocks;         /* where the tree starts in the hash partition */
+	uint64_t hash_blocks; /* blocks of the hash partition in use, superblock included */
 	uint8_t root_hash[SLOT_DIGEST_BYTES]; /* SHA-256 */
 	uint8_t salt[SLOT_DIGEST_BYTES];
-	uint32_t salt_bytes;       /* 0..32 */
-	uint32_t block_bytes;      /* 4096 */
+	uint32_t salt_bytes;  /* 0..32 */
+	uint32_t block_bytes; /* 4096 */
 	uint64_t kernel_bytes;
 	uint8_t kernel_sha256[SLOT_DIGEST_BYTES];
-	uint8_t reserved[1672];    /* zero */
+	uint8_t reserved[1672]; /* zero */
 };
 
 enum slot_reason {
@@ -64,14 +64,15 @@ enum slot_reason {
 
 struct slot_marks {
 	uint8_t magic[8];
-	uint32_t version;  /* SLOT_HEADER_VERSION */
-	uint32_t crc32;    /* of the 4096 bytes with this field zero */
+	uint32_t version; /* SLOT_HEADER_VERSION */
+	uint32_t crc32;   /* of the 4096 bytes with this field zero */
 	uint64_t sequence;
-	uint32_t reason;   /* enum slot_reason: why the last try of this slot failed */
+	uint32_t reason; /* enum slot_reason: why the last try of this slot failed */
 	uint32_t rejected_count;
 	uint64_t security_epoch; /* highest ever blessed on this disk */
 	uint8_t detail[256];     /* text for people: object and step, NUL-padded */
-	uint8_t rejected[SLOT_MARKS_REJECTED_MAX][SLOT_DIGEST_BYTES]; /* root hashes never to install */
+	uint8_t rejected[SLOT_MARKS_REJECTED_MAX]
+			[SLOT_DIGEST_BYTES]; /* root hashes never to install */
 	uint8_t reserved[2776];
 };
 

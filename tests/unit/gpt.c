@@ -27,7 +27,7 @@ static const uint32_t sector_sizes[] = {512, 4096};
 
 static struct {
 	bool recording;
-	uint64_t fail_from;  /* writes to this range of offsets fail; both 0: none */
+	uint64_t fail_from; /* writes to this range of offsets fail; both 0: none */
 	uint64_t fail_to;
 	uint32_t count;
 	struct {
@@ -153,8 +153,10 @@ static void one_damaged_copy_is_enough(void **state)
 		uint64_t offset; /* of the damage */
 		bool primary;
 	} cases[] = {
-		{512 + 24, true}, {2 * 512 + 40, true},
-		{last * 512 + 60, false}, {(last - 32) * 512 + 5, false},
+		{512 + 24, true},
+		{2 * 512 + 40, true},
+		{last * 512 + 60, false},
+		{(last - 32) * 512 + 5, false},
 	};
 
 	(void)state;
@@ -287,7 +289,8 @@ static void a_header_that_makes_no_sense_is_refused(void **state)
 		    !reason)
 			fail_msg("%s was not refused as it should be", cases[i].name);
 	}
-	assert_int_equal(gpt_header_parse(good, 1024, 1, IMAGE_SECTORS, &header, &reason), -EBADMSG);
+	assert_int_equal(gpt_header_parse(good, 1024, 1, IMAGE_SECTORS, &header, &reason),
+			 -EBADMSG);
 	assert_int_equal(gpt_header_parse(good, 512, 1, UINT64_MAX, &header, &reason), -EBADMSG);
 }
 
@@ -346,7 +349,8 @@ static void mutated_tables_are_refused_or_harmless(void **state)
 			memcpy(sector + rng() % 92, wild, 1 + rng() % 4);
 		if (rng() % 8)
 			fix_crc(sector);
-		if (gpt_header_parse(sector, 512, lba[copy], IMAGE_SECTORS, &header, &reason) != 0) {
+		if (gpt_header_parse(sector, 512, lba[copy], IMAGE_SECTORS, &header, &reason) !=
+		    0) {
 			assert_non_null(reason);
 			continue;
 		}
@@ -399,8 +403,8 @@ static void replay(int fd, uint32_t index, uint32_t sector_bytes, bool all)
 {
 	for (size_t at = 0; at < writes.entries[index].size; at += sector_bytes)
 		if (all || rng() & 1)
-			put(fd, writes.entries[index].offset + at,
-			    writes.entries[index].bytes + at, sector_bytes);
+			put(fd, writes.entries[index].offset + at, writes.entries[index].bytes + at,
+			    sector_bytes);
 }
 
 /*
@@ -420,7 +424,8 @@ static void a_cut_at_any_point_leaves_the_old_table_or_the_new(void **state)
 		uint64_t end = (IMAGE_SECTORS - 64) * (uint64_t)sector_bytes;
 
 		if (damaged)
-			damage(fd, (damaged == 1 ? 1 : IMAGE_SECTORS - 1) * (uint64_t)sector_bytes + 30);
+			damage(fd, (damaged == 1 ? 1 : IMAGE_SECTORS - 1) * (uint64_t)sector_bytes +
+					   30);
 		assert_int_equal(pread(fd, before[0], size, 0), size);
 		assert_int_equal(pread(fd, before[1], size, (off_t)end), size);
 		assert_int_equal(reread(fd, sector_bytes), 0);
@@ -568,7 +573,8 @@ static void tables_of_other_tools_are_understood(void **state)
 		      ", name=root-a, attrs=\"GUID:49,52,53\"\\nsize=8M, name=state\\n' |"
 		      " sfdisk -q \"$IMAGE\" >/dev/null 2>&1"},
 		{4096, "printf 'g\\nn\\n1\\n\\n+8M\\nn\\n2\\n\\n+8M\\nx\\nn\\n1\\nroot-a\\n"
-		       "n\\n2\\nstate\\nS\\n1\\n49\\nS\\n1\\n52\\nS\\n1\\n53\\nr\\nw\\n' | fdisk -b 4096 \"$IMAGE\""
+		       "n\\n2\\nstate\\nS\\n1\\n49\\nS\\n1\\n52\\nS\\n1\\n53\\nr\\nw\\n' | fdisk "
+		       "-b 4096 \"$IMAGE\""
 		       " >/dev/null 2>&1"},
 	};
 	int fd = mkstemp(image_path);

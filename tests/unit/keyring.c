@@ -60,7 +60,8 @@ static int make_keys(void **state)
 		"cd \"$DIR\" && command -v openssl >/dev/null && for k in one two; do"
 		" openssl req -x509 -newkey rsa:4096 -nodes -keyout $k.pem -subj /CN=$k -days 30"
 		" -outform DER -out $k.der 2>/dev/null || exit 1; done &&"
-		" printf message >message && openssl dgst -sha256 -sign one.pem -out signature message";
+		" printf message >message && openssl dgst -sha256 -sign one.pem -out signature "
+		"message";
 
 	(void)state;
 	if (!mkdtemp(directory))

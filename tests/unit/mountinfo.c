@@ -66,13 +66,23 @@ static void odd_lines_that_the_kernel_does_write_are_read(void **state)
 static void lines_that_are_none_are_refused(void **state)
 {
 	static const char *const cases[] = {
-		"", " ", "-", "1 2 3:4 / /a rw", "1 2 3:4 / /a rw -", "1 2 3:4 / /a rw - tmpfs",
-		"1 2 3:4 / /a rw - tmpfs t", "1 2 3:4 / /a rw shared:1 tmpfs t rw",
-		"x 2 3:4 / /a rw - tmpfs t rw", "1 -2 3:4 / /a rw - tmpfs t rw",
-		"1 2 34 / /a rw - tmpfs t rw", "1 2 3: / /a rw - tmpfs t rw",
-		"1 2 3:4x / /a rw - tmpfs t rw", "4294967296 2 3:4 / /a rw - tmpfs t rw",
+		"",
+		" ",
+		"-",
+		"1 2 3:4 / /a rw",
+		"1 2 3:4 / /a rw -",
+		"1 2 3:4 / /a rw - tmpfs",
+		"1 2 3:4 / /a rw - tmpfs t",
+		"1 2 3:4 / /a rw shared:1 tmpfs t rw",
+		"x 2 3:4 / /a rw - tmpfs t rw",
+		"1 -2 3:4 / /a rw - tmpfs t rw",
+		"1 2 34 / /a rw - tmpfs t rw",
+		"1 2 3: / /a rw - tmpfs t rw",
+		"1 2 3:4x / /a rw - tmpfs t rw",
+		"4294967296 2 3:4 / /a rw - tmpfs t rw",
 		"99999999999999999999999 2 3:4 / /a rw - tmpfs t rw",
-		"1 2 3:4 / relative rw - tmpfs t rw", "1 2 3:4 /  rw - tmpfs t rw",
+		"1 2 3:4 / relative rw - tmpfs t rw",
+		"1 2 3:4 /  rw - tmpfs t rw",
 	};
 
 	(void)state;

@@ -137,10 +137,10 @@ static int enter_namespace(void **state)
 	return 0;
 }
 
-#define NEEDS_NAMESPACE()                                                                          \
-	do {                                                                                       \
-		if (!have_namespace)                                                               \
-			skip();                                                                    \
+#define NEEDS_NAMESPACE()            \
+	do {                         \
+		if (!have_namespace) \
+			skip();      \
 	} while (0)
 
 static void touch(const char *path)
@@ -307,7 +307,8 @@ static void a_state_partition_is_made_mounted_and_grown(void **state)
 	NEEDS_NAMESPACE();
 	if (access("/usr/sbin/mkfs.ext4", X_OK) != 0)
 		skip();
-	file = popen("truncate -s 16M " BASE "/disk && losetup --find --show " BASE "/disk 2>/dev/null",
+	file = popen("truncate -s 16M " BASE "/disk && losetup --find --show " BASE
+		     "/disk 2>/dev/null",
 		     "re");
 	assert_non_null(file);
 	if (fscanf(file, "%63s", loop) != 1 || pclose(file) != 0)

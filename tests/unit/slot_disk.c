@@ -169,13 +169,13 @@ static void a_header_is_checked_field_by_field(void **state)
 	bad = good_header();
 	assert_int_equal(slot_header_check(&bad, &reason), 0);
 	assert_int_equal(slot_header_check(&bad, NULL), 0);
-#define REFUSED(change)                                                                            \
-	do {                                                                                       \
-		bad = good_header();                                                               \
-		change;                                                                            \
-		reason = NULL;                                                                     \
-		assert_int_equal(slot_header_check(&bad, &reason), -EBADMSG);                      \
-		assert_non_null(reason);                                                           \
+#define REFUSED(change)                                                       \
+	do {                                                                  \
+		bad = good_header();                                          \
+		change;                                                       \
+		reason = NULL;                                                \
+		assert_int_equal(slot_header_check(&bad, &reason), -EBADMSG); \
+		assert_non_null(reason);                                      \
 	} while (0)
 	REFUSED(bad.magic[0] = 'k');
 	REFUSED(bad.version = 2);
@@ -269,8 +269,8 @@ static void marks_are_written_over_the_older_copy(void **state)
 		assert_int_equal(slot_marks_newest(again)->sequence, i);
 		if (i > 1) {
 			/* A write that was cut costs the newest marks only. */
-			struct slot_marks *torn =
-				slot_marks_newest(again) == &again[0] ? &again[0] : &again[1];
+			struct slot_marks *torn = slot_marks_newest(again) == &again[0] ? &again[0]
+											: &again[1];
 
 			torn->reserved[7] ^= 1;
 			assert_int_equal(slot_marks_newest(again)->security_epoch, i - 1);

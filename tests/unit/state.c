@@ -225,7 +225,8 @@ static void a_program_says_how_it_ended(void **state)
 	const char *const slow[] = {"/bin/sleep", "10", NULL};
 	const char *const bare[] = {"/bin/sh", "-c",
 				    "test -z \"$IMAGE\" && test ! -s /dev/stdin && read x; "
-				    "test $? = 1 && echo heard >&2", NULL};
+				    "test $? = 1 && echo heard >&2",
+				    NULL};
 	char heard[16] = "";
 	int ends[2];
 

@@ -45,7 +45,12 @@ static struct slot_header signed_header(void)
 static void a_tree_has_as_many_blocks_as_its_levels_need(void **state)
 {
 	static const uint64_t cases[][2] = {
-		{2, 1}, {128, 1}, {129, 3}, {1000, 9}, {16384, 129}, {16385, 132},
+		{2, 1},
+		{128, 1},
+		{129, 3},
+		{1000, 9},
+		{16384, 129},
+		{16385, 132},
 		{1ull << 36, (1ull << 29) + (1ull << 22) + (1ull << 15) + 256 + 2 + 1},
 	};
 
@@ -60,8 +65,10 @@ static void sizes_must_fit_the_partitions(void **state)
 
 	(void)state;
 	assert_int_equal(verity_check_sizes(&header, 1000 * 4096, 10 * 4096, &reason), 0);
-	assert_int_equal(verity_check_sizes(&header, 1000 * 4096 - 1, 10 * 4096, &reason), -EBADMSG);
-	assert_int_equal(verity_check_sizes(&header, 1000 * 4096, 10 * 4096 - 1, &reason), -EBADMSG);
+	assert_int_equal(verity_check_sizes(&header, 1000 * 4096 - 1, 10 * 4096, &reason),
+			 -EBADMSG);
+	assert_int_equal(verity_check_sizes(&header, 1000 * 4096, 10 * 4096 - 1, &reason),
+			 -EBADMSG);
 	header.hash_blocks = 9;
 	assert_int_equal(verity_check_sizes(&header, 1000 * 4096, 10 * 4096, &reason), -EBADMSG);
 	header.data_blocks = UINT64_MAX;
@@ -76,14 +83,16 @@ static void the_table_is_what_the_target_expects(void **state)
 
 	(void)state;
 	assert_true(verity_table(&header, "/dev/vda2", "/dev/vda3", true, table) > 0);
-	assert_string_equal(table, "1 /dev/vda2 /dev/vda3 4096 4096 1000 1 sha256 "
-				   "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f "
-				   "abcd 1 panic_on_corruption");
+	assert_string_equal(table,
+			    "1 /dev/vda2 /dev/vda3 4096 4096 1000 1 sha256 "
+			    "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f "
+			    "abcd 1 panic_on_corruption");
 	header.salt_bytes = 0;
 	assert_true(verity_table(&header, "8:2", "8:3", false, table) > 0);
-	assert_string_equal(table, "1 8:2 8:3 4096 4096 1000 1 sha256 "
-				   "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f "
-				   "-");
+	assert_string_equal(table,
+			    "1 8:2 8:3 4096 4096 1000 1 sha256 "
+			    "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f "
+			    "-");
 	memset(long_name, 'x', sizeof(long_name));
 	long_name[sizeof(long_name) - 1] = '\0';
 	assert_int_equal(verity_table(&header, long_name, "8:3", true, table), -ENAMETOOLONG);
@@ -100,7 +109,8 @@ static int tree_fd = -1;
 static int make_tree(void **state)
 {
 	static const char command[] =
-		"cd \"$DIR\" && command -v veritysetup >/dev/null && command -v openssl >/dev/null &&"
+		"cd \"$DIR\" && command -v veritysetup >/dev/null && command -v openssl >/dev/null "
+		"&&"
 		" openssl rand 1228800 >data && veritysetup format data hash --salt=00112233445566 "
 		"| sed -n 's/^Root hash:[ \t]*//p' >root";
 	char path[sizeof(directory) + 8];
