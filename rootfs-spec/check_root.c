@@ -6,14 +6,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "rootfs-spec/check_programs.h"
 #include "rootfs-spec/check_root.h"
-#include "rootfs-spec/elf_needs.h"
 #include "rootfs-spec/modules.h"
 #include "rootfs-spec/nearest.h"
 #include "rootfs-spec/root_path.h"
 
 #define MODULES_BELOW "usr/lib/modules"
-#define MAX_DEPTH 32u /* of libraries that need libraries */
 
 struct checker {
 	const struct spec *spec;
@@ -21,251 +20,7 @@ struct checker {
 	int fd; /* of the root */
 	struct pool *pool;
 	struct diagnostics *diagnostics;
-	/* Programs and libraries that were looked at already: each is told once. */
-	struct texts seen;
-	bool warn; /* what is found is no service's own program */
 };
-
-static void tell(struct checker *checker, struct where where, const char *text)
-{
-	if (checker->warn)
-		diagnose_warning(checker->diagnostics, where, "%s", text);
-	else
-		diagnose(checker->diagnostics, where, "%s", text);
-}
-
-/* ---- programs ---- */
-
-/* Where the loader looks without a cache or an environment (ld.so(8)), Debian's places. */
-static const char *const library_places[] = {
-	"/lib/x86_64-linux-gnu",
-	"/usr/lib/x86_64-linux-gnu",
-	"/lib/aarch64-linux-gnu",
-	"/usr/lib/aarch64-linux-gnu",
-	"/lib",
-	"/usr/lib",
-	"/lib64",
-	"/usr/lib64",
-};
-
-static bool seen_before(struct checker *checker, const char *path)
-{
-	for (size_t i = 0; i < checker->seen.count; i++)
-		if (strcmp(checker->seen.list[i].text, path) == 0)
-			return true;
-	POOL_GROW(checker->pool, checker->seen.list, checker->seen.count);
-	checker->seen.list[checker->seen.count++] = (struct text){.text = path};
-	return false;
-}
-
-/* Among the entries of the directory that `path` is in, the nearest to its last part. */
-static void suggest_beside(struct checker *checker, const char *path)
-{
-	const char *slash = strrchr(path, '/');
-	const char *directory = pool_copy(checker->pool, path, (size_t)(slash - path));
-	int fd = root_path_open(checker->fd, directory, O_RDONLY | O_DIRECTORY);
-	DIR *listing = fd < 0 ? NULL : fdopendir(fd);
-	struct nearest nearest = {.name = slash + 1};
-	struct dirent *entry;
-
-	while (listing && (entry = readdir(listing)))
-		nearest_offer(&nearest, pool_strdup(checker->pool, entry->d_name));
-	if (nearest.best)
-		diagnose_suggest(checker->diagnostics,
-				 pool_printf(checker->pool, "%s/%s", directory, nearest.best));
-	if (listing)
-		closedir(listing);
-	else if (fd >= 0)
-		close(fd);
-}
-
-static void check_elf(struct checker *checker, struct where where, const char *path, int fd,
-		      const char *chain, unsigned depth);
-
-static const char *expand_origin(struct checker *checker, const char *directory, const char *path)
-{
-	static const char *const names[] = {"$ORIGIN", "${ORIGIN}"};
-	const char *slash = strrchr(path, '/');
-
-	for (size_t i = 0; i < 2; i++) {
-		size_t length = strlen(names[i]);
-		if (strncmp(directory, names[i], length) == 0)
-			return pool_printf(checker->pool, "%.*s%s", (int)(slash - path), path,
-					   directory + length);
-	}
-	return directory;
-}
-
-static int open_library(struct checker *checker, const struct elf *elf, const char *path,
-			const char *name, const char **found)
-{
-	if (strchr(name, '/')) {
-		*found = name;
-		return root_path_open(checker->fd, name, O_RDONLY);
-	}
-	const char *search = elf->runpath;
-	while (search && *search) {
-		size_t length = strcspn(search, ":");
-		const char *directory =
-			expand_origin(checker, pool_copy(checker->pool, search, length), path);
-		*found = pool_printf(checker->pool, "%s/%s", directory, name);
-		int fd = root_path_open(checker->fd, *found, O_RDONLY);
-		if (fd >= 0)
-			return fd;
-		search += length + (search[length] == ':');
-	}
-	for (size_t i = 0; i < sizeof(library_places) / sizeof(library_places[0]); i++) {
-		*found = pool_printf(checker->pool, "%s/%s", library_places[i], name);
-		int fd = root_path_open(checker->fd, *found, O_RDONLY);
-		if (fd >= 0)
-			return fd;
-	}
-	return -ENOENT;
-}
-
-static void check_libraries(struct checker *checker, struct where where, const char *path,
-			    const struct elf *elf, const char *chain, unsigned depth)
-{
-	for (size_t i = 0; i < elf->needed_count; i++) {
-		const char *found, *name = elf->needed[i];
-		int fd = open_library(checker, elf, path, name, &found);
-		if (fd < 0) {
-			tell(checker, where,
-			     pool_printf(checker->pool,
-					 "%s needs the library %s, which is not in the image",
-					 chain, name));
-			continue;
-		}
-		/* Two names of one library are looked at twice, which costs little. */
-		if (!seen_before(checker, found))
-			check_elf(checker, where, found, fd,
-				  pool_printf(checker->pool, "%s -> %s", chain, name), depth + 1);
-		close(fd);
-	}
-}
-
-static void check_interpreter(struct checker *checker, struct where where, const char *path,
-			      const char *interpreter)
-{
-	int fd = root_path_open(checker->fd, interpreter, O_RDONLY);
-
-	if (fd < 0)
-		tell(checker, where,
-		     pool_printf(checker->pool,
-				 "%s needs the interpreter %s, which is not in the image", path,
-				 interpreter));
-	else
-		close(fd);
-}
-
-static void check_elf(struct checker *checker, struct where where, const char *path, int fd,
-		      const char *chain, unsigned depth)
-{
-	struct elf elf = {0};
-	int error = elf_read(fd, checker->pool, &elf);
-
-	if (error == -ENOEXEC && elf.script)
-		check_interpreter(checker, where, path, elf.script);
-	else if (error && !checker->warn)
-		diagnose(checker->diagnostics, where, "%s is neither a program nor a script", path);
-	if (error || depth > MAX_DEPTH)
-		return;
-	if (elf.interpreter)
-		check_interpreter(checker, where, path, elf.interpreter);
-	check_libraries(checker, where, path, &elf, chain, depth);
-}
-
-/* The mount that hides what the image has at `path`, or NULL; an overlay shows it. */
-static const struct spec_mount *mount_over(const struct spec *spec, const char *path)
-{
-	for (size_t i = 0; i < spec->mount_count; i++) {
-		const struct spec_mount *mount = &spec->mounts[i];
-		size_t length = strlen(mount->target.text);
-
-		if (mount->source_kind != PLAN_SOURCE_OVERLAY && length > 1 &&
-		    strncmp(path, mount->target.text, length) == 0 && path[length] == '/')
-			return mount;
-	}
-	return NULL;
-}
-
-static void check_program(struct checker *checker, const struct text *program)
-{
-	const char *path = program->text;
-	const struct spec_mount *mount = mount_over(checker->spec, path);
-	struct stat status;
-
-	if (mount) {
-		diagnose_warning(checker->diagnostics, program->where,
-				 "%s comes from the mount %s: nobody can look for it now", path,
-				 mount->target.text);
-		return;
-	}
-
-	int fd = root_path_open(checker->fd, path, O_RDONLY);
-
-	if (fd < 0) {
-		diagnose(checker->diagnostics, program->where, "%s is not in the image", path);
-		suggest_beside(checker, path);
-		return;
-	}
-	if (fstat(fd, &status) < 0 || !S_ISREG(status.st_mode))
-		diagnose(checker->diagnostics, program->where, "%s is not a regular file", path);
-	else if (!(status.st_mode & 0111))
-		diagnose(checker->diagnostics, program->where, "%s is not executable", path);
-	else if (!seen_before(checker, path))
-		check_elf(checker, program->where, path, fd, path, 0);
-	close(fd);
-}
-
-static void check_directory(struct checker *checker, const struct spec_service *service);
-
-static void check_services(struct checker *checker)
-{
-	const struct spec *spec = checker->spec;
-
-	for (size_t i = 0; i < spec->service_count; i++) {
-		if (spec->services[i].exec.count)
-			check_program(checker, &spec->services[i].exec.list[0]);
-		check_directory(checker, &spec->services[i]);
-	}
-}
-
-/*
- * Programs that services run in turn, such as runc: nobody names them here, so what they lack may
- * never be missed, and is only a warning.
- */
-static void check_others(struct checker *checker, const char *directory, unsigned depth)
-{
-	int fd = root_path_open(checker->fd, directory, O_RDONLY | O_DIRECTORY);
-	DIR *listing = fd < 0 ? NULL : fdopendir(fd);
-	struct dirent *entry;
-	struct stat status;
-
-	while (listing && (entry = readdir(listing))) {
-		const char *path = pool_printf(checker->pool, "%s/%s", directory, entry->d_name);
-		if (entry->d_name[0] == '.' ||
-		    fstatat(fd, entry->d_name, &status, AT_SYMLINK_NOFOLLOW) < 0)
-			continue;
-		if (S_ISDIR(status.st_mode) && depth < MAX_DEPTH) {
-			check_others(checker, path, depth + 1);
-		} else if (S_ISREG(status.st_mode) && status.st_mode & 0111 &&
-			   !seen_before(checker, path)) {
-			struct elf elf;
-			int file = root_path_open(checker->fd, path, O_RDONLY);
-			/* Libraries count with the programs that need them; scripts are too many. */
-			if (file >= 0 && elf_read(file, checker->pool, &elf) == 0 &&
-			    elf.interpreter)
-				check_elf(checker, (struct where){0}, path, file, path, 0);
-			if (file >= 0)
-				close(file);
-		}
-	}
-	if (listing)
-		closedir(listing);
-	else if (fd >= 0)
-		close(fd);
-}
 
 /* ---- what is on writable file systems is made at boot ---- */
 
@@ -332,7 +87,7 @@ static void check_directory(struct checker *checker, const struct spec_service *
 		return;
 	diagnose(checker->diagnostics, service->directory.where,
 		 "the directory %s is not in the image", path);
-	suggest_beside(checker, path);
+	check_suggest_beside(checker->fd, path, checker->diagnostics);
 }
 
 static void check_mounts(struct checker *checker)
@@ -543,13 +298,13 @@ int check_root(const struct spec *spec, const char *root, struct diagnostics *di
 		diagnose(diagnostics, (struct where){0}, "%s: %s", root, strerror(error));
 		return -error;
 	}
-	check_services(&checker);
+	for (size_t i = 0; i < spec->service_count; i++)
+		check_directory(&checker, &spec->services[i]);
 	check_mounts(&checker);
 	check_paths(&checker);
 	check_modules(&checker);
 	check_sysctls(&checker);
-	checker.warn = true;
-	check_others(&checker, "", 0);
+	check_programs(spec, checker.fd, diagnostics);
 	close(checker.fd);
 	return diagnostics->errors > errors ? -EINVAL : 0;
 }
