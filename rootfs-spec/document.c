@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -12,6 +13,7 @@
 #include "rootfs-spec/view.h"
 
 #define MAX_EXTENDS 8u /* generations */
+#define MAX_PLACES 4u  /* where a profile is looked up */
 
 struct loader {
 	struct pool *pool;
@@ -221,30 +223,65 @@ static const char *program_directory(struct pool *pool)
 	return pool_strdup(pool, path);
 }
 
-static const char *find_base(const struct loader *loader, struct text extends)
+/* Where the profile `name` may be: a path for each place, the first that is there counts. */
+static size_t profile_paths(const struct loader *loader, struct text extends, const char *name,
+			    const char *paths[MAX_PLACES])
 {
-	struct pool *pool = loader->pool;
-
-	if (!is_profile_name(extends.text))
-		return view_resolve(extends, pool);
-	struct text beside = {pool_printf(pool, "%s.yaml", extends.text), extends.where};
-	const char *path = view_resolve(beside, pool);
-	if (is_other_file(loader, path))
-		return path;
-	if (loader->profiles) {
-		path = pool_printf(pool, "%s/%s.yaml", loader->profiles, extends.text);
-		if (is_other_file(loader, path))
-			return path;
-	}
 	static const char *const places[] = {"../share/keelson/profiles",
 					     "../../../rootfs-spec/profiles"};
+	struct pool *pool = loader->pool;
 	const char *program = program_directory(pool);
-	for (size_t i = 0; program && i < sizeof(places) / sizeof(places[0]); i++) {
-		path = pool_printf(pool, "%s/%s/%s.yaml", program, places[i], extends.text);
-		if (is_other_file(loader, path))
-			return path;
-	}
+	struct text beside = {pool_printf(pool, "%s.yaml", name), extends.where};
+	size_t count = 0;
+
+	paths[count++] = view_resolve(beside, pool);
+	if (loader->profiles)
+		paths[count++] = pool_printf(pool, "%s/%s.yaml", loader->profiles, name);
+	for (size_t i = 0; program && i < sizeof(places) / sizeof(places[0]); i++)
+		paths[count++] = pool_printf(pool, "%s/%s/%s.yaml", program, places[i], name);
+	return count;
+}
+
+static const char *find_base(const struct loader *loader, struct text extends)
+{
+	const char *paths[MAX_PLACES];
+
+	if (!is_profile_name(extends.text))
+		return view_resolve(extends, loader->pool);
+	size_t count = profile_paths(loader, extends, extends.text, paths);
+	for (size_t i = 0; i < count; i++)
+		if (is_other_file(loader, paths[i]))
+			return paths[i];
 	return NULL;
+}
+
+static void tell_no_profile(struct loader *loader, struct text extends)
+{
+	const char *paths[MAX_PLACES];
+	size_t count = profile_paths(loader, extends, "", paths);
+	struct nearest nearest = {.name = extends.text};
+
+	diagnose(loader->diagnostics, extends.where, "there is no profile '%s'", extends.text);
+	diagnose_hint(loader->diagnostics,
+		      "looked for %s.yaml beside this file%s%s and where keelson is installed",
+		      extends.text, loader->profiles ? ", in " : "",
+		      loader->profiles ? loader->profiles : "");
+	for (size_t i = 0; i < count; i++) {
+		const char *slash = strrchr(paths[i], '/');
+		DIR *listing = opendir(
+			slash ? pool_copy(loader->pool, paths[i], (size_t)(slash - paths[i]))
+			      : ".");
+		struct dirent *entry;
+		while (listing && (entry = readdir(listing))) {
+			const char *dot = strrchr(entry->d_name, '.');
+			if (dot && strcmp(dot, ".yaml") == 0)
+				nearest_offer(&nearest, pool_copy(loader->pool, entry->d_name,
+								  (size_t)(dot - entry->d_name)));
+		}
+		if (listing)
+			closedir(listing);
+	}
+	diagnose_suggest(loader->diagnostics, nearest.best);
 }
 
 static struct node *load(struct loader *loader, const char *path, struct where from);
@@ -254,13 +291,7 @@ static struct node *load_base(struct loader *loader, const struct node *extends)
 	const char *path = find_base(loader, (struct text){extends->text, extends->where});
 
 	if (!path) {
-		diagnose(loader->diagnostics, extends->where, "there is no profile '%s'",
-			 extends->text);
-		diagnose_hint(
-			loader->diagnostics,
-			"looked for %s.yaml beside this file%s%s and where keelson is installed",
-			extends->text, loader->profiles ? ", in " : "",
-			loader->profiles ? loader->profiles : "");
+		tell_no_profile(loader, (struct text){extends->text, extends->where});
 		return NULL;
 	}
 	if (loader->count > MAX_EXTENDS) {

@@ -907,6 +907,19 @@ static void a_profile_is_found_in_the_directory_that_was_given(void **state)
 	trial_end(&trial);
 }
 
+static void a_profile_that_is_not_there_is_told_with_the_nearest(void **state)
+{
+	const struct directory *directory = *state;
+	struct trial trial;
+
+	put_file(directory, "base.yaml", HEAD);
+	put_file(directory, "edge.yaml", HEAD "extends: bsae\n");
+	assert_int_equal(load_from(&trial, directory, "edge.yaml", NULL), -EINVAL);
+	assert_non_null(strstr(trial.told, "edge.yaml:3:10: error: there is no profile 'bsae'"));
+	assert_non_null(strstr(trial.told, "did you mean 'base'?"));
+	trial_end(&trial);
+}
+
 static void a_spec_that_extends_itself_is_refused(void **state)
 {
 	const struct directory *directory = *state;
@@ -1062,6 +1075,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(an_error_in_what_is_extended_names_that_file,
 						make_directory, remove_directory),
 		cmocka_unit_test_setup_teardown(a_profile_is_found_in_the_directory_that_was_given,
+						make_directory, remove_directory),
+		cmocka_unit_test_setup_teardown(a_profile_that_is_not_there_is_told_with_the_nearest,
 						make_directory, remove_directory),
 		cmocka_unit_test_setup_teardown(a_spec_that_extends_itself_is_refused,
 						make_directory, remove_directory),

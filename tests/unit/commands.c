@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The commands as a shell sees them: exit statuses, and what is written when. */
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "rootfs-spec/commands.h"
+#include "rootfs-spec/files.h"
+#include "rootfs-spec/plan.h"
+
+#define RIGHT "keelson: 1\nname: t\nservices: {a: {exec: [/bin/a]}}\n"
+#define WRONG "keelson: 1\nname: t\nservices: {a: {exec: [/bin/a], polcy: p}}\n"
+
+static char directory[64];
+
+static int make_directory(void **state)
+{
+	(void)state;
+	strcpy(directory, "/tmp/keelson-commands.XXXXXX");
+	if (!mkdtemp(directory) || chdir(directory))
+		return -1;
+	return file_write("right.yaml", RIGHT, strlen(RIGHT), 0644) ||
+	       file_write("wrong.yaml", WRONG, strlen(WRONG), 0644) ||
+	       file_write("old", "old", 3, 0644);
+}
+
+static int remove_directory(void **state)
+{
+	(void)state;
+	return chdir("/") || file_remove_tree(directory);
+}
+
+/* Run a command with its output in files "out" and "err"; argv[0] is the command's name. */
+static int command(int (*run)(int, char **), const char *const *argv)
+{
+	char *copy[16] = {NULL};
+	int saved[2] = {dup(1), dup(2)}, argc = 0;
+	const char *const names[2] = {"out", "err"};
+
+	fflush(NULL);
+	for (; argv[argc]; argc++)
+		copy[argc] = strdup(argv[argc]);
+	for (int i = 0; i < 2; i++) {
+		int fd = open(names[i], O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+		dup2(fd, i + 1);
+		close(fd);
+	}
+	int status = run(argc, copy);
+	fflush(NULL);
+	for (int i = 0; i < 2; i++) {
+		dup2(saved[i], i + 1);
+		close(saved[i]);
+	}
+	for (int i = 0; i < argc; i++)
+		free(copy[i]);
+	return status;
+}
+
+static bool file_has(const char *path, const char *text)
+{
+	struct bytes content = {0};
+
+	assert_int_equal(file_read(path, &content), 0);
+	bytes_add(&content, "", 1);
+	bool found = strstr((const char *)content.data, text) != NULL;
+	bytes_free(&content);
+	return found;
+}
+
+#define RUN(run, ...) command(run, (const char *const[]){#run, __VA_ARGS__, NULL})
+
+static void a_right_spec_is_quiet_and_a_wrong_one_exits_1(void **state)
+{
+	(void)state;
+	assert_int_equal(RUN(command_check, "right.yaml"), COMMAND_OK);
+	assert_int_equal(file_size("err"), 0);
+	assert_int_equal(file_size("out"), 0);
+	assert_int_equal(RUN(command_check, "wrong.yaml"), COMMAND_WRONG);
+	assert_true(file_has("err", "wrong.yaml:3:32: error: unknown key 'polcy' in a service\n"));
+	assert_int_equal(RUN(command_check, "missing.yaml"), COMMAND_WRONG);
+	assert_true(file_has("err", "missing.yaml: No such file or directory"));
+	assert_int_equal(RUN(command_check, "."), COMMAND_WRONG);
+	assert_true(file_has("err", "Is a directory"));
+}
+
+static void a_wrong_command_line_exits_2(void **state)
+{
+	(void)state;
+	assert_int_equal(command(command_check, (const char *const[]){"check", NULL}),
+			 COMMAND_USAGE);
+	assert_int_equal(RUN(command_check, "a", "b"), COMMAND_USAGE);
+	assert_int_equal(RUN(command_check, "--no-such-option", "a"), COMMAND_USAGE);
+	assert_int_equal(RUN(command_compile, "right.yaml"), COMMAND_USAGE);
+	assert_int_equal(RUN(command_show, "right.yaml", "--schema"), COMMAND_USAGE);
+	assert_int_equal(RUN(command_check, "--help"), COMMAND_OK);
+	assert_true(file_has("out", "usage: keelson check"));
+}
+
+static void compile_writes_a_plan_that_show_reads(void **state)
+{
+	struct bytes file = {0};
+	struct plan plan;
+
+	(void)state;
+	assert_int_equal(RUN(command_compile, "right.yaml", "-o", "plan"), COMMAND_OK);
+	assert_int_equal(file_read("plan", &file), 0);
+	assert_int_equal(plan_verify(file.data, file.size, PLAN_KIND_NODE, &plan, NULL), 0);
+	bytes_free(&file);
+	assert_int_equal(RUN(command_show, "--plan", "plan"), COMMAND_OK);
+	assert_true(file_has("out", "service 1: a\n"));
+	assert_int_equal(RUN(command_compile, "right.yaml", "--boot", "--key", "/k.der", "-o",
+			     "boot"),
+			 COMMAND_OK);
+	assert_int_equal(RUN(command_show, "--plan", "boot"), COMMAND_OK);
+	assert_true(file_has("out", "kind: boot plan\n"));
+	assert_true(file_has("out", "keys: /k.der\n"));
+}
+
+static void nothing_is_written_when_the_spec_is_wrong(void **state)
+{
+	(void)state;
+	assert_int_equal(RUN(command_compile, "wrong.yaml", "-o", "new"), COMMAND_WRONG);
+	assert_false(file_exists("new"));
+	assert_int_equal(RUN(command_compile, "wrong.yaml", "-o", "old"), COMMAND_WRONG);
+	assert_true(file_has("old", "old"));
+}
+
+static void what_is_no_plan_is_refused_with_the_reason(void **state)
+{
+	(void)state;
+	assert_int_equal(RUN(command_compile, "right.yaml", "-o", "plan"), COMMAND_OK);
+	assert_int_equal(truncate("plan", file_size("plan") - 8), 0);
+	assert_int_equal(RUN(command_show, "--plan", "plan"), COMMAND_WRONG);
+	assert_true(file_has("err", "the size in the header is not the size of the file"));
+	assert_int_equal(RUN(command_show, "--plan", "right.yaml"), COMMAND_WRONG);
+	assert_true(file_has("err", "the file is too short"));
+}
+
+static void show_says_where_each_line_comes_from(void **state)
+{
+	(void)state;
+	assert_int_equal(RUN(command_show, "right.yaml"), COMMAND_OK);
+	assert_true(file_has("out", "# right.yaml:3\n"));
+	assert_int_equal(RUN(command_show, "wrong.yaml"), COMMAND_WRONG);
+	assert_int_equal(file_size("out"), 0);
+	assert_int_equal(RUN(command_show, "--schema"), COMMAND_OK);
+	assert_true(file_has("out", "| `exec` (required) |"));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_right_spec_is_quiet_and_a_wrong_one_exits_1),
+		cmocka_unit_test(a_wrong_command_line_exits_2),
+		cmocka_unit_test(compile_writes_a_plan_that_show_reads),
+		cmocka_unit_test(nothing_is_written_when_the_spec_is_wrong),
+		cmocka_unit_test(what_is_no_plan_is_refused_with_the_reason),
+		cmocka_unit_test(show_says_where_each_line_comes_from),
+	};
+
+	return cmocka_run_group_tests(tests, make_directory, remove_directory);
+}
