@@ -376,18 +376,8 @@ static int check_output(const char *output)
 
 static int publish(struct job *job)
 {
-	const char *old = pool_printf(job->pool, "%s.old", job->options->output);
-	int error = 0;
+	int error = file_replace_tree(job->output, job->options->output);
 
-	if (file_exists(job->options->output)) {
-		error = file_remove_tree(old);
-		if (error == 0)
-			error = file_rename(job->options->output, old);
-	}
-	if (error == 0)
-		error = file_rename(job->output, job->options->output);
-	if (error == 0)
-		error = file_remove_tree(old);
 	if (error == 0)
 		report_step("done: %s", job->options->output);
 	return error;

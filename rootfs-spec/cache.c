@@ -4,8 +4,12 @@
 #include "rootfs-spec/files.h"
 #include "rootfs-spec/report.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/stat.h>
+
+#define SCRATCH_AGE_S (24 * 3600)
 
 static const char *set(const char *variable)
 {
@@ -49,6 +53,44 @@ const char *cache_subdirectory(struct pool *pool, const char *cache, const char 
 	return file_make_directories(path) < 0 ? NULL : path;
 }
 
+struct aged {
+	const char *path;
+	time_t modified;
+};
+
+static int newest_first(const void *a, const void *b)
+{
+	const struct aged *first = a;
+	const struct aged *second = b;
+
+	return (second->modified > first->modified) - (second->modified < first->modified);
+}
+
+void cache_prune(struct pool *pool, const char *directory, size_t keep, time_t age_s)
+{
+	DIR *listing = opendir(directory);
+	struct aged *list = NULL;
+	struct dirent *entry;
+	struct stat status;
+	size_t count = 0;
+
+	while (listing != NULL && (entry = readdir(listing)) != NULL) {
+		const char *path = pool_printf(pool, "%s/%s", directory, entry->d_name);
+
+		if (entry->d_name[0] == '.' || lstat(path, &status) < 0)
+			continue;
+		POOL_GROW(pool, list, count);
+		list[count++] = (struct aged){.path = path, .modified = status.st_mtime};
+	}
+	if (listing != NULL)
+		closedir(listing);
+	if (count > 0)
+		qsort(list, count, sizeof(*list), newest_first);
+	for (size_t i = keep; i < count; i++)
+		if (time(NULL) - list[i].modified > age_s)
+			file_remove_tree(list[i].path);
+}
+
 const char *cache_scratch(struct pool *pool, const char *cache)
 {
 	const char *parent = cache_subdirectory(pool, cache, "scratch");
@@ -56,6 +98,7 @@ const char *cache_scratch(struct pool *pool, const char *cache)
 
 	if (parent == NULL)
 		return NULL;
+	cache_prune(pool, parent, 0, SCRATCH_AGE_S);
 	path = pool_printf(pool, "%s/build.XXXXXX", parent);
 	if (mkdtemp(path) == NULL) {
 		report_errno(errno, "make a scratch directory in %s", parent);

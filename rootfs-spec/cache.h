@@ -16,13 +16,24 @@
 
 #include "rootfs-spec/pool.h"
 
+#include <time.h>
+
 /* The directory, made if missing; NULL when there is no place for it (reported). */
 const char *cache_directory(struct pool *pool);
 
 /* A directory in it, made if missing; NULL on failure (reported). */
 const char *cache_subdirectory(struct pool *pool, const char *cache, const char *name);
 
-/* A new empty directory in it for what must not outlive the build. */
+/*
+ * A new empty directory in it for what must not outlive the build. Those that builds left behind
+ * which were killed are removed after a day.
+ */
 const char *cache_scratch(struct pool *pool, const char *cache);
+
+/*
+ * Of the entries of `directory` keep the `keep` newest and all that are younger than `age_s`; a
+ * failure to remove one is told, and no more.
+ */
+void cache_prune(struct pool *pool, const char *directory, size_t keep, time_t age_s);
 
 #endif

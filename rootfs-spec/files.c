@@ -11,7 +11,12 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
+
+#ifndef RENAME_EXCHANGE
+#define RENAME_EXCHANGE 2 /* linux/fs.h, which does not go with every libc's headers */
+#endif
 
 static void close_fd(int *fd)
 {
@@ -159,6 +164,25 @@ int file_rename(const char *from, const char *to)
 	if (rename(from, to) < 0)
 		return report_errno(errno, "rename %s to %s", from, to);
 	return 0;
+}
+
+int file_replace_tree(const char *from, const char *to)
+{
+	char old[PATH_MAX];
+	int error;
+
+	if (!file_exists(to))
+		return file_rename(from, to);
+	if (syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, RENAME_EXCHANGE) == 0)
+		return file_remove_tree(from);
+	if (snprintf(old, sizeof(old), "%s.old", to) >= (int)sizeof(old))
+		return report_errno(ENAMETOOLONG, "replace %s", to);
+	error = file_remove_tree(old);
+	if (error == 0)
+		error = file_rename(to, old);
+	if (error == 0)
+		error = file_rename(from, to);
+	return error < 0 ? error : file_remove_tree(old);
 }
 
 int64_t file_size(const char *path)

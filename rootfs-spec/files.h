@@ -31,6 +31,12 @@ int file_copy(const char *from, const char *to, mode_t mode);
 
 int file_rename(const char *from, const char *to);
 
+/*
+ * Put the directory `from` in the place of `to`, which may hold an older one: that is removed. In
+ * one step where the file system can (renameat2(2), RENAME_EXCHANGE).
+ */
+int file_replace_tree(const char *from, const char *to);
+
 /* Bytes of a regular file, or a negative errno. */
 int64_t file_size(const char *path);
 

@@ -8,9 +8,14 @@
 #include "rootfs-spec/run.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+/* Finished images are large; a few let one go back and forth between specs. */
+#define ROOTS_KEPT 6
+#define ROOTS_AGE_S 3600
 
 /*
  * Clusters of 64 KiB take a fifth off clusters of 4 KiB; larger ones gain another two per cent and
@@ -135,6 +140,7 @@ int rootimage_get(const struct spec_image *format, struct pool *pool, const char
 	*directory = pool_printf(pool, "%s/%s", roots, name);
 	if (!fresh && remembered(pool, *directory, tree)) {
 		report_step("the root file system has not changed");
+		utimensat(AT_FDCWD, *directory, NULL, 0); /* the age that cache_prune() looks at */
 		return 0;
 	}
 	scratch = cache_scratch(pool, cache);
@@ -147,5 +153,6 @@ int rootimage_get(const struct spec_image *format, struct pool *pool, const char
 		error = file_rename(scratch, *directory);
 	if (error < 0)
 		file_remove_tree(scratch);
+	cache_prune(pool, roots, ROOTS_KEPT, ROOTS_AGE_S);
 	return error;
 }
