@@ -65,8 +65,8 @@ void control_server_close(struct control_server *server);
 /* Take new clients. */
 void control_server_accept(struct control_server *server, uint64_t now_ns);
 
-/* An event of a client. */
-void control_server_handle(struct control_server *server, uint32_t client, uint32_t generation,
+/* An event of client `index`, meant for its `generation`. */
+void control_server_handle(struct control_server *server, uint32_t index, uint32_t generation,
 			   uint64_t now_ns);
 
 /* States may have changed: answer the clients whose service has settled. */

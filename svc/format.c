@@ -119,12 +119,12 @@ static const char *read_conversion(const char *format, struct conversion *conver
 	return format;
 }
 
-size_t format_text_v(char *buffer, size_t size, const char *format, va_list list)
+size_t format_text_v(char *buffer, size_t size, const char *format, va_list given)
 {
 	struct out out = {.buffer = buffer, .size = size};
 	va_list arguments;
 
-	va_copy(arguments, list);
+	va_copy(arguments, given);
 	for (; *format; format++) {
 		struct conversion conversion;
 		const char *begin = format;

@@ -17,7 +17,7 @@
  */
 size_t format_text(char *buffer, size_t size, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
-size_t format_text_v(char *buffer, size_t size, const char *format, va_list arguments)
+size_t format_text_v(char *buffer, size_t size, const char *format, va_list given)
 	__attribute__((format(printf, 3, 0)));
 
 #endif

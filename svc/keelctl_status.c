@@ -78,7 +78,7 @@ static void show_capabilities(const char *title, uint64_t mask)
 	while (last < 63 && process_capability_name(last))
 		last++;
 	for (unsigned cap = 0; cap < last; cap++)
-		have += mask >> cap & 1;
+		have += (mask >> cap & 1) != 0;
 	printf("  %-12s", title);
 	if (have == 0 || have == last) {
 		printf("%s\n", have ? "all" : "none");

@@ -48,8 +48,8 @@ void ready_met(struct ready *ready, uint32_t service, enum plan_probe_kind kind,
 /* Stop asking. */
 void ready_stop(struct ready *ready, uint32_t service);
 
-/* An event of the key's `generation` and `probe`. Returns the probe's service, or PLAN_NONE. */
-uint32_t ready_handle(struct ready *ready, uint32_t probe, uint32_t generation, uint64_t now_ns);
+/* An event of probe `index`, meant for its `generation`. Returns its service, or PLAN_NONE. */
+uint32_t ready_handle(struct ready *ready, uint32_t index, uint32_t generation, uint64_t now_ns);
 
 /* Make or give up the attempts of `service` that are due. */
 void ready_tick(struct ready *ready, uint32_t service, uint64_t now_ns);

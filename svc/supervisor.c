@@ -129,7 +129,7 @@ static void seed(struct supervisor *supervisor)
 		supervisor->random = (uint32_t)clock_boottime_ns() | 1;
 }
 
-int supervisor_open(const struct supervisor_config *config, struct supervisor **opened)
+int supervisor_open(const struct supervisor_config *config, struct supervisor **supervisor)
 {
 	struct sizes sizes = sizes_for(config->plan);
 	uint8_t *at = mmap(NULL, sizes.total, PROT_READ | PROT_WRITE,
@@ -137,33 +137,33 @@ int supervisor_open(const struct supervisor_config *config, struct supervisor **
 
 	if (at == MAP_FAILED)
 		return -errno;
-	struct supervisor *supervisor = (void *)at;
+	struct supervisor *made = (void *)at;
 
-	supervisor->config = *config;
-	supervisor->plan = config->plan;
-	supervisor->world = config->world;
-	supervisor->last_capability = last_capability();
-	seed(supervisor);
-	at += sizeof *supervisor;
-	supervisor->lives = (void *)at;
+	made->config = *config;
+	made->plan = config->plan;
+	made->world = config->world;
+	made->last_capability = last_capability();
+	seed(made);
+	at += sizeof *made;
+	made->lives = (void *)at;
 	at += sizes.lives;
-	ready_init(&supervisor->ready, config->plan, config->world, config->epoll_fd,
+	ready_init(&made->ready, config->plan, config->world, config->epoll_fd,
 		   source_key(SOURCE_PROBE), (void *)at);
 	at += sizes.probes;
 	struct output_pipe *pipes = (void *)at;
 
-	supervisor->passed = (void *)(at + sizes.pipes);
-	life_init(supervisor);
+	made->passed = (void *)(at + sizes.pipes);
+	life_init(made);
 	if (mkdir(config->runtime_directory, 0755) < 0 && errno != EEXIST)
 		log_error("runtime directory: %s: %s", config->runtime_directory, log_errno(errno));
-	open_cgroups(supervisor);
-	int error = output_open(&supervisor->output, config->plan, pipes);
+	open_cgroups(made);
+	int error = output_open(&made->output, config->plan, pipes);
 
 	if (error != 0)
 		log_error("output: pipes: %s", log_errno(error));
-	open_notify(supervisor);
-	open_control(supervisor);
-	*opened = supervisor;
+	open_notify(made);
+	open_control(made);
+	*supervisor = made;
 	return 0;
 }
 

@@ -56,8 +56,8 @@ struct supervisor {
 
 void life_init(struct supervisor *supervisor);
 
-/* graph_deliver: an event happens to a service, and what follows from it is done. */
-void life_deliver(void *supervisor, uint32_t index, enum service_event event);
+/* graph_deliver, `context` is the supervisor: an event happens, and what follows from it is done. */
+void life_deliver(void *context, uint32_t index, enum service_event event);
 
 /* The main process ended as `info` says; it is not reaped yet, and is when this returns. */
 void life_main_ended(struct supervisor *supervisor, uint32_t index, const siginfo_t *info);

@@ -108,9 +108,9 @@ static bool take_kind(const char **at, uint16_t *kind)
 
 	if (!take_word(at, &word, &length))
 		return false;
-	for (uint16_t k = TIMELINE_PHASE; k < KIND_COUNT; k++) {
+	for (size_t k = TIMELINE_PHASE; k < KIND_COUNT; k++) {
 		if (strlen(kind_names[k]) == length && memcmp(kind_names[k], word, length) == 0) {
-			*kind = k;
+			*kind = (uint16_t)k;
 			return true;
 		}
 	}

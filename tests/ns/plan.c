@@ -199,9 +199,9 @@ static void set_field(char **field)
 	else if (strcmp(key, "uid") == 0)
 		current.uid = current.gid = small(field[1]);
 	else if (strcmp(key, "nice") == 0)
-		current.nice = atoi(field[1]);
+		current.nice = (int32_t)strtol(field[1], NULL, 10);
 	else if (strcmp(key, "oom") == 0)
-		current.oom_score_adj = atoi(field[1]);
+		current.oom_score_adj = (int32_t)strtol(field[1], NULL, 10);
 	else if (strcmp(key, "directory") == 0)
 		current.directory = plan_write_string(writer, field[1]);
 	else if (strcmp(key, "cgroup") == 0)

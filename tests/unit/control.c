@@ -114,8 +114,11 @@ static void replies_are_checked(void **state)
 			 -EBADMSG);
 	assert_int_equal(parse_reply(CONTROL_TYPE_SERVICE, 1, 8, 0), -EBADMSG);
 	assert_int_equal(parse_reply(CONTROL_TYPE_AFFECTED, 1, CONTROL_NAME_BYTES, 'x'), -EBADMSG);
-	assert_int_equal(parse_reply(CONTROL_TYPE_EVENTS, 32, 32 * 64, 0), 0);
-	assert_int_equal(parse_reply(CONTROL_TYPE_EVENTS, 32, 32 * 64, 'x'), -EBADMSG);
+	assert_int_equal(
+		parse_reply(CONTROL_TYPE_EVENTS, 32, 32 * sizeof(struct timeline_event), 0), 0);
+	assert_int_equal(parse_reply(CONTROL_TYPE_EVENTS, 32, 32 * sizeof(struct timeline_event),
+				     'x'),
+			 -EBADMSG);
 	assert_int_equal(parse_reply(CONTROL_TYPE_EVENTS, UINT32_MAX, 64, 0), -EBADMSG);
 	assert_int_equal(parse_reply(CONTROL_TYPE_SLOTS, 1, sizeof(struct control_slot_status), 0),
 			 0);
