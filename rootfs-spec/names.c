@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <seccomp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -13,14 +14,17 @@
 
 int names_capability(const char *name)
 {
-	char full[64] = "cap_";
+	char full[64];
 	cap_value_t value;
 
 	if (strncasecmp(name, "cap_", 4) == 0)
 		name += 4;
-	if (strlen(name) > sizeof(full) - 5 || (name[0] >= '0' && name[0] <= '9'))
+	/* cap_from_name(3) takes numbers, too. */
+	if (name[0] >= '0' && name[0] <= '9')
 		return -1;
-	strcat(full, name);
+	int length = snprintf(full, sizeof(full), "cap_%s", name);
+	if (length < 0 || (size_t)length >= sizeof(full))
+		return -1;
 	return cap_from_name(full, &value) == 0 ? value : -1;
 }
 

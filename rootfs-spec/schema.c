@@ -181,7 +181,7 @@ static const char *expected(const struct schema *schema, struct pool *pool)
 	const char *text = NULL;
 
 	if (schema->scalar == SCHEMA_CHOICE) {
-		for (size_t i = 0; schema->choices[i]; i++)
+		for (size_t i = 0; schema->choices && schema->choices[i]; i++)
 			text = i == 0 ? schema->choices[0]
 				      : pool_printf(pool, "%s%s%s", text,
 						    schema->choices[i + 1] ? ", " : " or ",
@@ -241,7 +241,7 @@ static void check_scalar(struct node *node, const struct schema *schema, const c
 	}
 	if (schema->scalar == SCHEMA_CHOICE) {
 		right = false;
-		for (size_t i = 0; schema->choices[i]; i++)
+		for (size_t i = 0; schema->choices && schema->choices[i]; i++)
 			right |= strcmp(schema->choices[i], node->text) == 0;
 	} else if (schema->scalar == SCHEMA_INTEGER) {
 		right = value_integer(node->text, &number) &&

@@ -150,18 +150,18 @@ static void read_ready(const struct view *view, struct spec_service *service)
 		for (size_t i = 0; i < node->count; i++)
 			add_probe(view, node->entries[i].value, schema->element, service);
 		if (node->count == 0)
-			diagnose(view->diagnostics, node->where, "'ready' is empty");
+			diagnose(view->diagnostics, view_where(view, "ready"), "'ready' is empty");
 	} else if (node) {
 		add_probe(view, node, schema, service);
 	}
 	if (service->probe_count > 1)
 		for (size_t i = 0; i < service->probe_count; i++)
 			if (service->probes[i].kind == PLAN_PROBE_EXEC)
-				diagnose(view->diagnostics, node->where,
+				diagnose(view->diagnostics, view_where(view, "ready"),
 					 "'exec' beside other conditions says nothing: they hold "
 					 "only later");
 	if (service->probe_count > PLAN_MAX_PROBES)
-		diagnose(view->diagnostics, node->where, "more than %u conditions",
+		diagnose(view->diagnostics, view_where(view, "ready"), "more than %u conditions",
 			 PLAN_MAX_PROBES);
 	if (service->probe_count == 0) {
 		POOL_GROW(view->pool, service->probes, service->probe_count);
@@ -289,7 +289,8 @@ static void read_cgroup_settings(const struct view *view, struct spec_service *s
 			(struct spec_setting){{entry->key, entry->where}, value, false};
 	}
 	if (service->cgroup_setting_count > PLAN_MAX_SETTINGS)
-		diagnose(view->diagnostics, map->where, "more than %u settings", PLAN_MAX_SETTINGS);
+		diagnose(view->diagnostics, view_where(view, "cgroup-settings"),
+			 "more than %u settings", PLAN_MAX_SETTINGS);
 }
 
 static void read_groups(const struct view *view, struct spec_service *service)
@@ -408,7 +409,8 @@ void spec_read_services(const struct view *root, struct spec *spec)
 		spec->services[spec->service_count++] = service;
 	}
 	if (spec->service_count > PLAN_MAX_SERVICES)
-		diagnose(root->diagnostics, map->where, "more than %u services", PLAN_MAX_SERVICES);
+		diagnose(root->diagnostics, view_where(root, "services"), "more than %u services",
+			 PLAN_MAX_SERVICES);
 }
 
 /*
