@@ -67,8 +67,10 @@ static void put_elf(const char *path, const char *interpreter, const char *neede
 		if (!texts[i])
 			continue;
 		place[i] = at;
-		strcpy(image.strings + at, texts[i]);
-		at += (uint32_t)strlen(texts[i]) + 1;
+		uint32_t length = (uint32_t)strlen(texts[i]) + 1;
+		assert_true(at + length <= sizeof(image.strings));
+		memcpy(image.strings + at, texts[i], length);
+		at += length;
 	}
 	image.segments[0] =
 		(Elf64_Phdr){.p_type = PT_LOAD, .p_vaddr = base, .p_filesz = sizeof(image)};
@@ -94,7 +96,7 @@ static int make_root(void **state)
 		"kernel/a/bridge.ko:\n";
 
 	(void)state;
-	strcpy(root, "/tmp/keelson-root.XXXXXX");
+	snprintf(root, sizeof(root), "/tmp/keelson-root.XXXXXX");
 	if (!mkdtemp(root))
 		return -1;
 	put_elf("/lib64/ld.so", NULL, NULL, NULL, 0755);
@@ -177,7 +179,7 @@ static void what_the_spec_needs_is_in_the_image_or_told(void **state)
 		int error = spec_parse("t.yaml", cases[i].text, strlen(cases[i].text), NULL, &pool,
 				       &spec, &diagnostics);
 		assert_int_equal(error, 0);
-		error = check_root(&spec, root, &diagnostics);
+		check_root(&spec, root, &diagnostics);
 		const char *first = NULL;
 		size_t others = 0;
 		for (size_t j = 0; j < diagnostics.count; j++) {

@@ -23,7 +23,7 @@ static char directory[64];
 static int make_directory(void **state)
 {
 	(void)state;
-	strcpy(directory, "/tmp/keelson-commands.XXXXXX");
+	snprintf(directory, sizeof(directory), "/tmp/keelson-commands.XXXXXX");
 	if (!mkdtemp(directory) || chdir(directory))
 		return -1;
 	return file_write("right.yaml", RIGHT, strlen(RIGHT), 0644) ||

@@ -68,7 +68,7 @@ static void trial_end(struct trial *trial)
 
 static void trial_compile(struct trial *trial, const char *text)
 {
-	size_t size;
+	size_t size = 0;
 	int error = trial_parse(trial, text);
 
 	if (!error)
