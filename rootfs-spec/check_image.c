@@ -44,20 +44,14 @@ int check_image(const struct spec *spec, const char *path, struct programs progr
 	programs.pool = spec->pool;
 	programs.cache = cache;
 	int error = packages_get(spec, path, cache, false, diagnostics, &set);
-	if (!error) {
-		error = compose_kernel(spec, spec->pool, &set, diagnostics, &kernel);
-		/* Go on after an unknown storage module: there may be more to tell. */
-		int second = !error || error == -EINVAL
-				     ? compose(spec, &set, &kernel, &programs, diagnostics, &tree)
-				     : error;
-		error = error ? error : second;
-	}
+	if (!error)
+		error = compose(spec, &set, &programs, diagnostics, &kernel, &tree);
 	const char *root = pool_printf(spec->pool, "%s/root", scratch);
 	if (!error)
 		error = compose_write(&tree, &kernel, root);
 	if (!error)
 		error = check_composed(spec, root, diagnostics);
-	modules_free(&kernel.storage);
+	kernel_free(&kernel);
 	file_remove_tree(scratch);
 	return error;
 }
