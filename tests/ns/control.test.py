@@ -91,7 +91,7 @@ with tap.case("silent clients do not keep others out for ever"), Node(WEB) as no
     silent = [connect(node) for _ in range(20)]
     began = time.monotonic()
     equal(node.ctl("status").returncode, 0, "keelctl is answered when the first ones are closed")
-    assert 3 < time.monotonic() - began < 12
+    assert 3 < time.monotonic() - began < 20
     for client in silent:
         client.close()
     equal(node.state("web"), "up")
@@ -105,7 +105,7 @@ with tap.case("a client that does not read does not stop the node"), Node(
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
         client.send(request(STATUS))
         deaf.append(client)
-    equal(node.state("s0"), "up")
+    node.wait("s0", "up")
     for client in deaf:
         client.close()
 

@@ -44,6 +44,8 @@ with tap.case("what is merely wanted may fail, what comes after it starts all th
 with tap.case("ready by notify: not before READY=1, and STATUS is shown"), Node(
         service("daemon", "wait", "/run/go", "notify", "STATUS=warm\\nREADY=1", "sleep",
                 ready=["notify"])) as node:
+    node.wait("daemon", "starting")
+    node.run("sleep", "0.1")
     equal(node.state("daemon"), "starting")
     node.run("touch", "/run/go")
     equal(node.wait("daemon", "up")["status"], "warm")

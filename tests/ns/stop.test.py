@@ -125,7 +125,7 @@ with tap.case("the end: everything stops in reverse order, then PID 1 exits"), N
     import os
     kept = [os.open(root / "run", os.O_RDONLY)]
     node.done("poweroff")
-    equal(node.unshare.wait(8), 0)
+    equal(node.unshare.wait(20), 0)
     times = []
     for name in ("top", "middle", "base"):
         with open(os.open(name, os.O_RDONLY, dir_fd=kept[0])) as file:
