@@ -33,7 +33,7 @@ struct build_options {
 int build(const struct build_options *options);
 
 /* Write the lock file of a spec, whatever one there was before. */
-int build_lock(const char *spec, const char *profiles);
+int build_lock(const char *path, const char *profiles);
 
 /* The commands with their options, as main() calls them; argv[0] is the command. Exit statuses. */
 int build_command(int argc, char **argv);

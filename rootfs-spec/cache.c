@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-#define SCRATCH_AGE_S (24 * 3600)
+#define SCRATCH_AGE_S ((time_t)24 * 3600)
 
 static const char *set(const char *variable)
 {

@@ -40,7 +40,7 @@ static void print_root(const struct slot_header *header, struct bytes *json)
 	bytes_text(json, "  \"root\": {");
 	key_string(json, "type", (const char *)header->root_type);
 	bytes_printf(json, ", \"bytes\": %llu, ",
-		     (unsigned long long)(header->data_blocks * header->block_bytes));
+		     (unsigned long long)header->data_blocks * header->block_bytes);
 	key_digest(json, "root_hash", header->root_hash);
 	bytes_text(json, ", ");
 	key_digest(json, "salt", header->salt);

@@ -75,6 +75,8 @@ static struct index index_lines(char *text)
 	struct index index = {0};
 	size_t lines = 0;
 
+	if (text == NULL)
+		return index;
 	for (const char *at = text; (at = strchr(at, '\n')) != NULL; at++)
 		lines++;
 	index.lines = calloc(lines + 1, sizeof(*index.lines));

@@ -153,7 +153,7 @@ void oci_pack(const struct oci_image *image, struct bytes *archive)
 	make_manifest(&layer, &config, &manifest);
 	make_index(image, &manifest, &index);
 
-	qsort(blobs, 3, sizeof(blobs[0]), by_digest);
+	qsort((void *)blobs, 3, sizeof(struct blob *), by_digest);
 	tar_directory(archive, "blobs/");
 	tar_directory(archive, "blobs/sha256/");
 	for (size_t i = 0; i < 3; i++) {

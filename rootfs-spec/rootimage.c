@@ -25,9 +25,9 @@
 static int make_erofs(const struct spec_image *format, struct pool *pool, const char *root,
 		      const char *uuid, const char *image)
 {
-	const char *argv[16] = {"mkfs.erofs",          "--quiet",
-				"--all-root",          "-x-1",
-				"-T" IMAGE_EPOCH_TEXT, pool_printf(pool, "-U%s", uuid)};
+	static const char time_option[] = "-T" IMAGE_EPOCH_TEXT;
+	const char *argv[16] = {"mkfs.erofs", "--quiet",   "--all-root",
+				"-x-1",       time_option, pool_printf(pool, "-U%s", uuid)};
 	struct run call = {.step = "make the root file system", .argv = argv};
 	const char *compression = format->compression.text;
 	size_t n = 6;

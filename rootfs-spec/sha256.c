@@ -37,7 +37,7 @@ static void compress(uint32_t state[8], const uint8_t block[64])
 	uint32_t w[64];
 	uint32_t a, b, c, d, e, f, g, h;
 
-	for (int t = 0; t < 16; t++)
+	for (size_t t = 0; t < 16; t++)
 		w[t] = load(block + 4 * t);
 	for (int t = 16; t < 64; t++) {
 		uint32_t s0 = rotate(w[t - 15], 7) ^ rotate(w[t - 15], 18) ^ w[t - 15] >> 3;
@@ -140,5 +140,5 @@ void sha256_text(const uint8_t digest[SHA256_BYTES], char text[SHA256_TEXT_BYTES
 		text[2 * i] = "0123456789abcdef"[digest[i] >> 4];
 		text[2 * i + 1] = "0123456789abcdef"[digest[i] & 15];
 	}
-	text[2 * SHA256_BYTES] = '\0';
+	text[SHA256_TEXT_BYTES - 1] = '\0';
 }

@@ -88,7 +88,7 @@ const char *sizes_text(struct pool *pool, uint64_t bytes)
 {
 	if (bytes < 1024)
 		return pool_printf(pool, "%llu B", (unsigned long long)bytes);
-	if (bytes < 1024 * 1024)
+	if (bytes < 1024ull * 1024)
 		return pool_printf(pool, "%.1f KiB", (double)bytes / 1024);
 	return pool_printf(pool, "%.1f MiB", (double)bytes / (1024 * 1024));
 }

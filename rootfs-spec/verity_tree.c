@@ -7,6 +7,7 @@
 #include "rootfs-spec/sha256.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define HASHES_PER_BLOCK (VERITY_BLOCK_BYTES / SHA256_BYTES)
@@ -31,9 +32,13 @@ static int parse_root_hash(const struct bytes *output, uint8_t root_hash[SHA256_
 
 	if (at != NULL)
 		at += strlen(label) + strspn(at + strlen(label), " \t");
-	while (at != NULL && count < SHA256_BYTES && sscanf(at, "%2hhx", &root_hash[count]) == 1) {
-		at += 2;
-		count++;
+	for (; at != NULL && count < SHA256_BYTES; count++, at += 2) {
+		char digits[3] = {at[0], at[0] != '\0' ? at[1] : '\0', '\0'};
+		char *end;
+
+		root_hash[count] = (uint8_t)strtoul(digits, &end, 16);
+		if (end != digits + 2)
+			break;
 	}
 	if (count != SHA256_BYTES)
 		return report_refusal("make the hash tree: veritysetup told no root hash");
