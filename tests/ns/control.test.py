@@ -155,4 +155,10 @@ with tap.case("keelctl: words and exit statuses"), Node(WEB) as node:
     assert "\033" not in node.ctl("status").stdout, "no colour but on a terminal"
     equal(node.ctl("--no-wait", "start", "web").returncode, 0)
 
+with tap.case("called as reboot it ends the node"), Node(WEB) as node:
+    node.wait("web", "up")
+    node.run("ln", "-s", KEELCTL, "/run/reboot")
+    equal(node.run("/run/reboot").returncode, 0)
+    equal(node.unshare.wait(20), 0)
+
 tap.end()

@@ -2,8 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Output: from a service's descriptors to its file, whatever happens to the logger."""
 
+import contextlib
+import os
 import re
+import signal
 import sys
+import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
@@ -38,10 +42,6 @@ with tap.case("a logger that is killed over and over loses nothing"), Node(
         service("counter", argv=["/bin/sh", "-c", "i=0; while [ $i -lt 3000 ]; do echo $i; "
                                  "i=$((i+1)); done; echo end; exec sleep 1000"],
                 after=["logger"], output=("log", "/run/log/counter.log", BIG, 1), **SHELL)) as node:
-    import contextlib
-    import os
-    import signal
-    import time
     for _ in range(5):
         for pid in node.members("logger"):
             with contextlib.suppress(OSError):
@@ -101,5 +101,20 @@ with tap.case("a directory that is not there yet: nothing is lost"), Node(
         service("ready", argv=["/bin/sh", "-c", "ln -s /run/target /run/later; sleep 0.6; "
                                "mkdir /run/target"], kind="oneshot", **SHELL)) as node:
     node.until(lambda: "patience" in node.file("/run/target/x/talker.log"), "it is logged")
+
+with tap.case("a terminal: standard input and output, and the controlling one"):
+    master, slave = os.openpty()
+    with Node(service("console", argv=["/bin/sh", "-c", "echo hello >/dev/tty; read line; "
+                                       "echo got $line; exec sleep 1000"],
+                      output=("tty", os.ttyname(slave)), **SHELL)) as node:
+        os.close(slave)
+        seen = ""
+        while "hello" not in seen:
+            seen += os.read(master, 1024).decode()
+        os.write(master, b"words\n")
+        while "got words" not in seen:
+            seen += os.read(master, 1024).decode()
+        node.done("stop", "console")
+    os.close(master)
 
 tap.end()

@@ -92,14 +92,14 @@ class Node:
         mount -t proc proc /proc
         mount -t tmpfs tmpfs /run
         mount -t tmpfs tmpfs /tmp
-        mount -t cgroup2 cgroup2 /sys/fs/cgroup
+        mount -t $KEELSON_CGROUP none /sys/fs/cgroup
         cat >/run/plan
         exec "$0" --container --plan=/run/plan </dev/null
     """
 
-    def __init__(self, *services, extra=()):
+    def __init__(self, *services, cgroups=True):
         self.services = "".join(services)
-        self.extra = list(extra)
+        self.cgroups = cgroups
 
     def __enter__(self):
         self.work = Path(tempfile.mkdtemp(prefix="keelson-ns-"))
@@ -111,8 +111,9 @@ class Node:
         enter = f"echo $$ >{self.group}/cgroup.procs && exec \"$@\""
         self.unshare = subprocess.Popen(
             ["sh", "-c", enter, "sh", "unshare", "--pid", "--mount", "--cgroup", "--net", "--uts",
-             "--ipc", "--fork", "--kill-child", "--propagation", "private", *self.extra,
+             "--ipc", "--fork", "--kill-child", "--propagation", "private",
              "sh", "-ec", self.BOOT, INIT],
+            env=dict(os.environ, KEELSON_CGROUP="cgroup2" if self.cgroups else "tmpfs"),
             stdin=open(plan), stdout=self.log_file, stderr=self.log_file)
         try:
             self.pid = self._find_pid1()

@@ -130,6 +130,8 @@ static void set_output(char **field)
 	static const char *const kinds[] = {"null", "log", "kmsg", "tty", NULL};
 
 	current.output = choice(field[1], kinds);
+	if (current.output == PLAN_OUTPUT_TTY)
+		current.output_path = plan_write_string(writer, field[2]);
 	if (current.output == PLAN_OUTPUT_LOG) {
 		current.output_path = plan_write_string(writer, field[2]);
 		current.log_max_bytes = number(field[3]);

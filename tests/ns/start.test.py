@@ -99,6 +99,12 @@ with tap.case("a program that is not there fails the start at step exec"), Node(
     absent = node.wait("absent", "failed")
     equal(absent["last_death"], "start failed at step exec: No such file or directory")
 
+with tap.case("without cgroups a start fails at step cgroup, and PID 1 goes on"), Node(
+        service("web", "sleep", restart="never"), cgroups=False) as node:
+    death = node.wait("web", "failed")["last_death"]
+    assert death.startswith("start failed at step cgroup: "), death
+    assert "cgroup: /sys/fs/cgroup: no service can start" in node.log(), node.log()
+
 with tap.case("a start by name pulls in what is required"), Node(
         service("base", "sleep", flags=2),
         service("top", "sleep", flags=2, requires=["base"])) as node:
