@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One build, as its steps see it. Private to build.c (the order of the steps,
- * the root) and build_output.c (what is made from the packed root).
+ * One build, as its steps see it. Private to build.c (the order of the steps, the root) and
+ * build_output.c (what is made from the packed root).
  */
 #ifndef KEELSON_BUILD_JOB_H
 #define KEELSON_BUILD_JOB_H
@@ -14,23 +14,23 @@
 
 /* Everything one build knows; filled from top to bottom. */
 struct job {
-  const struct build_options *options;
-  struct pool *pool;
-  struct diagnostics *diagnostics;
-  const char *cache;
-  const char *scratch;
-  const char *output; /* DIR.tmp */
-  struct spec spec;
-  struct package_set packages;
-  struct kernel kernel;
-  struct programs programs;
-  struct tree tree;
-  uint8_t build_id[SHA256_BYTES];
-  const char *root;
-  const char *packed; /* directory with root.img and root.verity */
-  struct verity_tree verity;
-  struct signer signer;
-  struct slot_header header;
+	const struct build_options *options;
+	struct pool *pool;
+	struct diagnostics *diagnostics;
+	const char *cache;
+	const char *scratch;
+	const char *output; /* DIR.tmp */
+	struct spec spec;
+	struct package_set packages;
+	struct kernel kernel;
+	struct programs programs;
+	struct tree tree;
+	uint8_t build_id[SHA256_BYTES];
+	const char *root;
+	const char *packed; /* directory with root.img and root.verity */
+	struct verity_tree verity;
+	struct signer signer;
+	struct slot_header header;
 };
 
 /* A path in DIR.tmp. */

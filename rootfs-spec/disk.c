@@ -14,221 +14,220 @@
 #include <string.h>
 #include <unistd.h>
 
-static int make_sparse(const char *path, uint64_t size) {
-  int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-  int error = 0;
+static int make_sparse(const char *path, uint64_t size)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	int error = 0;
 
-  if (fd < 0 || ftruncate(fd, (off_t)size) < 0)
-    error = report_errno(errno, "make %s", path);
-  if (fd >= 0)
-    close(fd);
-  return error;
+	if (fd < 0 || ftruncate(fd, (off_t)size) < 0)
+		error = report_errno(errno, "make %s", path);
+	if (fd >= 0)
+		close(fd);
+	return error;
 }
 
-static const char *const epoch_environment[] = {
-    "SOURCE_DATE_EPOCH=" IMAGE_EPOCH_TEXT,
-    "E2FSPROGS_FAKE_TIME=" IMAGE_EPOCH_TEXT, NULL};
+static const char *const epoch_environment[] = {"SOURCE_DATE_EPOCH=" IMAGE_EPOCH_TEXT,
+						"E2FSPROGS_FAKE_TIME=" IMAGE_EPOCH_TEXT, NULL};
 
-static int run_step(const char *step, const char *const *argv) {
-  struct run call = {
-      .step = step, .argv = argv, .environment = epoch_environment};
+static int run_step(const char *step, const char *const *argv)
+{
+	struct run call = {.step = step, .argv = argv, .environment = epoch_environment};
 
-  return run(&call);
+	return run(&call);
 }
 
 /*
  * A Boot Loader Specification entry beside kernel and initramfs
  * (https://uapi-group.org/specifications/specs/boot_loader_specification/).
  */
-static int write_boot_entry(const struct disk *disk, struct pool *pool,
-                            const char *path) {
-  const char *text = pool_printf(pool,
-                                 "title keelson %s\nlinux /keelson/vmlinuz\n"
-                                 "initrd /keelson/initramfs.zst\noptions %s\n",
-                                 disk->name, disk->cmdline);
+static int write_boot_entry(const struct disk *disk, struct pool *pool, const char *path)
+{
+	const char *text = pool_printf(pool,
+				       "title keelson %s\nlinux /keelson/vmlinuz\n"
+				       "initrd /keelson/initramfs.zst\noptions %s\n",
+				       disk->name, disk->cmdline);
 
-  return file_write(path, text, strlen(text), 0644);
+	return file_write(path, text, strlen(text), 0644);
 }
 
-static int make_esp(const struct disk *disk, struct pool *pool,
-                    const char *image) {
-  const char *entry = pool_printf(pool, "%s/keelson.conf", disk->scratch);
-  char serial[9];
-  int error;
+static int make_esp(const struct disk *disk, struct pool *pool, const char *image)
+{
+	const char *entry = pool_printf(pool, "%s/keelson.conf", disk->scratch);
+	char serial[9];
+	int error;
 
-  identity_serial(disk->build_id, "esp", serial);
-  const char *mkfs[] = {"mkfs.vfat", "--invariant", "-i",  serial,
-                        "-n",        "KEELSON",     image, NULL};
-  const char *mkdir[] = {
-      "mmd", "-i", image, "::/keelson", "::/loader", "::/loader/entries", NULL};
-  const char *copy[] = {"mcopy",         "-i",          image, disk->vmlinuz,
-                        disk->initramfs, "::/keelson/", NULL};
-  const char *copy_entry[] = {"mcopy", "-i", image, entry, "::/loader/entries/",
-                              NULL};
-  static const char step[] = "make the EFI system partition";
+	identity_serial(disk->build_id, "esp", serial);
+	const char *mkfs[] = {"mkfs.vfat", "--invariant", "-i",  serial,
+			      "-n",        "KEELSON",     image, NULL};
+	const char *mkdir[] = {"mmd", "-i", image, "::/keelson", "::/loader", "::/loader/entries",
+			       NULL};
+	const char *copy[] = {"mcopy",         "-i",          image, disk->vmlinuz,
+			      disk->initramfs, "::/keelson/", NULL};
+	const char *copy_entry[] = {"mcopy", "-i", image, entry, "::/loader/entries/", NULL};
+	static const char step[] = "make the EFI system partition";
 
-  error = make_sparse(image, disk->esp_bytes);
-  if (error == 0)
-    error = run_step(step, mkfs);
-  if (error == 0 && disk->vmlinuz == NULL)
-    return 0;
-  if (error == 0)
-    error = write_boot_entry(disk, pool, entry);
-  if (error == 0)
-    error = run_step(step, mkdir);
-  if (error == 0)
-    error = run_step(step, copy);
-  return error < 0 ? error : run_step(step, copy_entry);
+	error = make_sparse(image, disk->esp_bytes);
+	if (error == 0)
+		error = run_step(step, mkfs);
+	if (error == 0 && disk->vmlinuz == NULL)
+		return 0;
+	if (error == 0)
+		error = write_boot_entry(disk, pool, entry);
+	if (error == 0)
+		error = run_step(step, mkdir);
+	if (error == 0)
+		error = run_step(step, copy);
+	return error < 0 ? error : run_step(step, copy_entry);
 }
 
 /* Made here so that a node's first boot need not do it. */
-static int make_state(const struct disk *disk, struct pool *pool, uint64_t size,
-                      const char *image) {
-  char uuid[UUID_TEXT_BYTES];
-  char seed[UUID_TEXT_BYTES];
-  int error = make_sparse(image, size);
+static int make_state(const struct disk *disk, struct pool *pool, uint64_t size, const char *image)
+{
+	char uuid[UUID_TEXT_BYTES];
+	char seed[UUID_TEXT_BYTES];
+	int error = make_sparse(image, size);
 
-  identity_uuid(disk->build_id, "state file system", uuid);
-  identity_uuid(disk->build_id, "state hash seed", seed);
-  const char *argv[] = {
-      "mkfs.ext4",
-      "-q",
-      "-F",
-      "-b",
-      "4096",
-      "-L",
-      "state",
-      "-m",
-      "0",
-      "-U",
-      uuid,
-      "-E",
-      pool_printf(pool,
-                  "hash_seed=%s,root_owner=0:0,lazy_itable_init=0,"
-                  "lazy_journal_init=0,nodiscard",
-                  seed),
-      image,
-      NULL};
-  return error < 0 ? error : run_step("make the state file system", argv);
+	identity_uuid(disk->build_id, "state file system", uuid);
+	identity_uuid(disk->build_id, "state hash seed", seed);
+	const char *argv[] = {"mkfs.ext4",
+			      "-q",
+			      "-F",
+			      "-b",
+			      "4096",
+			      "-L",
+			      "state",
+			      "-m",
+			      "0",
+			      "-U",
+			      uuid,
+			      "-E",
+			      pool_printf(pool,
+					  "hash_seed=%s,root_owner=0:0,lazy_itable_init=0,"
+					  "lazy_journal_init=0,nodiscard",
+					  seed),
+			      image,
+			      NULL};
+	return error < 0 ? error : run_step("make the state file system", argv);
 }
 
-static int write_at(int fd, const uint8_t *data, size_t size, uint64_t offset) {
-  while (size > 0) {
-    ssize_t n = pwrite(fd, data, size, (off_t)offset);
+static int write_at(int fd, const uint8_t *data, size_t size, uint64_t offset)
+{
+	while (size > 0) {
+		ssize_t n = pwrite(fd, data, size, (off_t)offset);
 
-    if (n < 0)
-      return -errno;
-    data += n;
-    size -= (size_t)n;
-    offset += (uint64_t)n;
-  }
-  return 0;
+		if (n < 0)
+			return -errno;
+		data += n;
+		size -= (size_t)n;
+		offset += (uint64_t)n;
+	}
+	return 0;
 }
 
 /* One stretch of data, from `at` to `end` in the file. */
-static int copy_stretch(int disk, int fd, uint64_t offset, uint64_t at,
-                        uint64_t end) {
-  static uint8_t buffer[1 << 20];
+static int copy_stretch(int disk, int fd, uint64_t offset, uint64_t at, uint64_t end)
+{
+	static uint8_t buffer[1 << 20];
 
-  while (at < end) {
-    size_t want =
-        end - at < sizeof(buffer) ? (size_t)(end - at) : sizeof(buffer);
-    ssize_t n = pread(fd, buffer, want, (off_t)at);
-    int error;
+	while (at < end) {
+		size_t want = end - at < sizeof(buffer) ? (size_t)(end - at) : sizeof(buffer);
+		ssize_t n = pread(fd, buffer, want, (off_t)at);
+		int error;
 
-    if (n <= 0)
-      return n < 0 ? -errno : -EIO;
-    error = write_at(disk, buffer, (size_t)n, offset + at);
-    if (error < 0)
-      return error;
-    at += (uint64_t)n;
-  }
-  return 0;
+		if (n <= 0)
+			return n < 0 ? -errno : -EIO;
+		error = write_at(disk, buffer, (size_t)n, offset + at);
+		if (error < 0)
+			return error;
+		at += (uint64_t)n;
+	}
+	return 0;
 }
 
 /* Holes stay holes: lseek(2), SEEK_DATA. */
-static int copy_into(int disk, const char *path, uint64_t offset) {
-  int fd = open(path, O_RDONLY | O_CLOEXEC);
-  off_t at = 0;
-  int error = fd < 0 ? -errno : 0;
+static int copy_into(int disk, const char *path, uint64_t offset)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	off_t at = 0;
+	int error = fd < 0 ? -errno : 0;
 
-  while (error == 0 && (at = lseek(fd, at, SEEK_DATA)) >= 0) {
-    off_t end = lseek(fd, at, SEEK_HOLE);
+	while (error == 0 && (at = lseek(fd, at, SEEK_DATA)) >= 0) {
+		off_t end = lseek(fd, at, SEEK_HOLE);
 
-    error = end < 0
-                ? -errno
-                : copy_stretch(disk, fd, offset, (uint64_t)at, (uint64_t)end);
-    at = end;
-  }
-  if (error == 0 && errno != ENXIO) /* ENXIO: no data behind `at` */
-    error = -errno;
-  if (fd >= 0)
-    close(fd);
-  return error < 0 ? report_errno(-error, "copy %s into the disk", path) : 0;
+		error = end < 0 ? -errno
+				: copy_stretch(disk, fd, offset, (uint64_t)at, (uint64_t)end);
+		at = end;
+	}
+	if (error == 0 && errno != ENXIO) /* ENXIO: no data behind `at` */
+		error = -errno;
+	if (fd >= 0)
+		close(fd);
+	return error < 0 ? report_errno(-error, "copy %s into the disk", path) : 0;
 }
 
-static int fill(const struct disk *disk, const struct disk_layout *layout) {
-  int fd = open(disk->path, O_WRONLY | O_CLOEXEC);
-  int error = 0;
+static int fill(const struct disk *disk, const struct disk_layout *layout)
+{
+	int fd = open(disk->path, O_WRONLY | O_CLOEXEC);
+	int error = 0;
 
-  if (fd < 0)
-    return report_errno(errno, "open %s", disk->path);
-  for (size_t i = 0; i < layout->count && error == 0; i++) {
-    const struct disk_partition *partition = &layout->partitions[i];
+	if (fd < 0)
+		return report_errno(errno, "open %s", disk->path);
+	for (size_t i = 0; i < layout->count && error == 0; i++) {
+		const struct disk_partition *partition = &layout->partitions[i];
 
-    if (partition->content != NULL)
-      error = copy_into(fd, partition->content, partition->offset_bytes);
-  }
-  if (close(fd) < 0 && error == 0)
-    error = report_errno(errno, "write %s", disk->path);
-  return error;
+		if (partition->content != NULL)
+			error = copy_into(fd, partition->content, partition->offset_bytes);
+	}
+	if (close(fd) < 0 && error == 0)
+		error = report_errno(errno, "write %s", disk->path);
+	return error;
 }
 
-static int make_contents(const struct disk *disk, struct pool *pool,
-                         struct disk_layout *layout) {
-  int error = 0;
+static int make_contents(const struct disk *disk, struct pool *pool, struct disk_layout *layout)
+{
+	int error = 0;
 
-  for (size_t i = 0; i < layout->count && error == 0; i++) {
-    struct disk_partition *partition = &layout->partitions[i];
+	for (size_t i = 0; i < layout->count && error == 0; i++) {
+		struct disk_partition *partition = &layout->partitions[i];
 
-    if (partition->content != NULL)
-      continue;
-    partition->content =
-        pool_printf(pool, "%s/%s.img", disk->scratch, partition->name);
-    if (strcmp(partition->name, GPT_NAME_ESP) == 0)
-      error = make_esp(disk, pool, partition->content);
-    else
-      error = make_state(disk, pool, partition->size_bytes, partition->content);
-  }
-  return error;
+		if (partition->content != NULL)
+			continue;
+		partition->content = pool_printf(pool, "%s/%s.img", disk->scratch, partition->name);
+		if (strcmp(partition->name, GPT_NAME_ESP) == 0)
+			error = make_esp(disk, pool, partition->content);
+		else
+			error = make_state(disk, pool, partition->size_bytes, partition->content);
+	}
+	return error;
 }
 
-static int partition_disk(const struct disk *disk,
-                          const struct disk_layout *layout) {
-  /* No re-reading, no locking: it is a file, and nobody else's. */
-  const char *argv[] = {"sfdisk",           "--quiet",  "--no-reread",
-                        "--no-tell-kernel", disk->path, NULL};
-  struct bytes script = {0};
-  struct run call = {.step = "partition the disk", .argv = argv};
-  int error;
+static int partition_disk(const struct disk *disk, const struct disk_layout *layout)
+{
+	/* No re-reading, no locking: it is a file, and nobody else's. */
+	const char *argv[] = {"sfdisk",           "--quiet",  "--no-reread",
+			      "--no-tell-kernel", disk->path, NULL};
+	struct bytes script = {0};
+	struct run call = {.step = "partition the disk", .argv = argv};
+	int error;
 
-  disk_script(disk, layout, &script);
-  call.input = script.data;
-  call.input_bytes = script.size;
-  error = run(&call);
-  bytes_free(&script);
-  return error;
+	disk_script(disk, layout, &script);
+	call.input = script.data;
+	call.input_bytes = script.size;
+	error = run(&call);
+	bytes_free(&script);
+	return error;
 }
 
-int disk_make(const struct disk *disk, struct pool *pool) {
-  struct disk_layout layout;
-  int error = disk_plan(disk, &layout);
+int disk_make(const struct disk *disk, struct pool *pool)
+{
+	struct disk_layout layout;
+	int error = disk_plan(disk, &layout);
 
-  if (error == 0)
-    error = make_contents(disk, pool, &layout);
-  if (error == 0)
-    error = make_sparse(disk->path, layout.size_bytes);
-  if (error == 0)
-    error = partition_disk(disk, &layout);
-  return error < 0 ? error : fill(disk, &layout);
+	if (error == 0)
+		error = make_contents(disk, pool, &layout);
+	if (error == 0)
+		error = make_sparse(disk->path, layout.size_bytes);
+	if (error == 0)
+		error = partition_disk(disk, &layout);
+	return error < 0 ? error : fill(disk, &layout);
 }
