@@ -223,12 +223,15 @@ static void handle(const struct epoll_event *event)
 		milestones_read(node.milestones_fd);
 }
 
-/* With keelson.trace: every event once the node is up, later ones as they happen. */
+/*
+ * With keelson.trace: every event once the node is up, later ones as they happen. A verdict on the
+ * slot or the node's end come before that when something never came up.
+ */
 static void trace(void)
 {
 	char line[TIMELINE_LINE_BYTES];
 
-	if (!node.trace || node.world->up_ns == 0)
+	if (!node.trace || (node.world->up_ns == 0 && !gate_settled() && !stop_under_way()))
 		return;
 	for (; node.traced < node_timeline->count; node.traced++) {
 		timeline_trace_line(&node_timeline->events[node.traced], line, sizeof(line));
