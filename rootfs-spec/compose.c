@@ -141,16 +141,20 @@ static const char *go_architecture(void)
 static int add_pod_image(const struct spec_pod_image *pod, const struct programs *programs,
 			 struct tree *tree)
 {
-	const char *name = strrchr(pod->program.text, '/');
-	const char *source = name != NULL ? programs_source(programs, pod->program.text)
-					  : programs_find(programs, pod->program.text);
+	const char *source = pod->program.text;
+	const char *slash = strrchr(source, '/');
+	const char *name = programs_name(source);
 	struct bytes program = {0};
 	struct bytes archive = {0};
-	int error = source == NULL ? -ENOENT : file_read(source, &program);
+	int error;
 
-	name = name != NULL ? name + 1 : pod->program.text;
-	if (strncmp(name, "program:", strlen("program:")) == 0)
-		name += strlen("program:");
+	if (name == NULL && slash == NULL)
+		name = source;
+	if (name != NULL)
+		source = programs_find(programs, name);
+	else
+		name = slash + 1;
+	error = source == NULL ? -ENOENT : file_read(source, &program);
 	if (error == 0) {
 		struct oci_image image = {.name = pod->name.text,
 					  .architecture = go_architecture(),
@@ -216,6 +220,19 @@ static mode_t file_mode(const struct spec_file *file, const char *source)
 	return file->kind == SPEC_FILE_DIRECTORY ? 0755 : 0644;
 }
 
+static void tell_missing(const struct spec_file *file, struct diagnostics *diagnostics)
+{
+	const char *source = file->source.text;
+	const char *name = programs_name(source);
+
+	if (name == NULL) {
+		diagnose(diagnostics, file->source.where, "there is no file '%s'", source);
+		return;
+	}
+	diagnose(diagnostics, file->source.where, "there is no program '%s'", name);
+	diagnose_hint(diagnostics, "--program %s=PATH says where it is", name);
+}
+
 static int add_file(const struct spec_file *file, const struct programs *programs,
 		    struct diagnostics *diagnostics, struct tree *tree)
 {
@@ -234,8 +251,7 @@ static int add_file(const struct spec_file *file, const struct programs *program
 	case SPEC_FILE_FROM:
 		source = programs_source(programs, file->source.text);
 		if (source == NULL || !file_exists(source)) {
-			diagnose(diagnostics, file->source.where, "there is no file '%s'",
-				 source != NULL ? source : file->source.text);
+			tell_missing(file, diagnostics);
 			return 0;
 		}
 		return tree_file(tree, TREE_FILES, owner, to, file_mode(file, source), source);

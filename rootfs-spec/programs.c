@@ -85,33 +85,55 @@ static const char *find_given(const struct programs *programs, const char *name)
 	return NULL;
 }
 
-const char *programs_find(const struct programs *programs, const char *name)
+/* Below a build or an installation: --programs, or our own. */
+static const char *find_built(const struct programs *programs, const char *name)
 {
 	const char *base = programs->directory != NULL ? programs->directory
 						       : own_place(programs->pool);
+
+	for (size_t i = 0; base != NULL && i < sizeof(places) / sizeof(places[0]); i++) {
+		const char *path = pool_printf(programs->pool, "%s/%s/%s", base, places[i], name);
+
+		if (is_program(path))
+			return path;
+	}
+	return NULL;
+}
+
+static const char *find(const struct programs *programs, const char *name)
+{
 	const char *path = find_given(programs, name);
 
 	if (path != NULL)
 		return path;
-	for (size_t i = 0; base != NULL && i < sizeof(places) / sizeof(places[0]); i++) {
-		path = pool_printf(programs->pool, "%s/%s/%s", base, places[i], name);
-		if (is_program(path))
-			return strip(programs, path);
-	}
+	path = find_built(programs, name);
+	if (path != NULL)
+		return strip(programs, path);
 	path = pool_printf(programs->pool, "%s/%s/%s", programs->cache, name, name);
-	if (is_program(path))
-		return path;
-	report_refusal("the program %s is neither in %s nor %s; --program %s=PATH says where it "
-		       "is",
-		       name, base != NULL ? base : "/", path, name);
-	return NULL;
+	return is_program(path) ? path : NULL;
+}
+
+const char *programs_find(const struct programs *programs, const char *name)
+{
+	const char *path = find(programs, name);
+
+	if (path == NULL)
+		report_refusal("the program %s is in no build of keelson and not in the cache; "
+			       "--program %s=PATH says where it is",
+			       name, name);
+	return path;
+}
+
+const char *programs_name(const char *source)
+{
+	const char *name = strrchr(source, '/') != NULL ? strrchr(source, '/') + 1 : source;
+
+	return strncmp(name, PROGRAM, strlen(PROGRAM)) == 0 ? name + strlen(PROGRAM) : NULL;
 }
 
 const char *programs_source(const struct programs *programs, const char *source)
 {
-	const char *name = strrchr(source, '/') != NULL ? strrchr(source, '/') + 1 : source;
+	const char *name = programs_name(source);
 
-	if (strncmp(name, PROGRAM, strlen(PROGRAM)) != 0)
-		return source;
-	return programs_find(programs, name + strlen(PROGRAM));
+	return name != NULL ? find(programs, name) : source;
 }

@@ -30,7 +30,10 @@ struct programs {
 /* Where the program of that name is ("keelson-init"), or NULL (reported). */
 const char *programs_find(const struct programs *programs, const char *name);
 
-/* If `source` is "program:NAME", where that one is (NULL: reported); else `source` itself. */
+/* NAME if `source` is "program:NAME", else NULL. */
+const char *programs_name(const char *source);
+
+/* If `source` is "program:NAME", where that one is (NULL: nowhere); else `source` itself. */
 const char *programs_source(const struct programs *programs, const char *source);
 
 #endif

@@ -297,6 +297,8 @@ refused "a program that is not there" 's,/usr/bin/keelctl,/usr/bin/keelctrl,' 'b
 refused "an image over its budget" 's/budget: 8MiB/budget: 64KiB/' 'bad.yaml:[0-9]+:.*budget'
 refused "an image larger than its slot" 's/size: 24MiB/size: 8MiB/' 'slot'
 
+refused "a program that is nowhere" 's/from: shown/from: "program:nope"/' 'bad.yaml:[0-9]+:.*nope'
+
 occupied() {
 	mkdir -p mine && touch mine/precious
 	! build node.yaml -o mine && [ -e mine/precious ]
