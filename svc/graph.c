@@ -224,9 +224,8 @@ void graph_act(const struct plan *plan, struct world *world, graph_deliver *deli
 	}
 }
 
-bool graph_settled(const struct plan *plan, const struct world *world)
+bool graph_settled(const struct world *world)
 {
-	(void)plan;
 	for (uint32_t i = 0; i < world->service_count; i++) {
 		const struct world_service *state = &world->services[i];
 
@@ -239,9 +238,8 @@ bool graph_settled(const struct plan *plan, const struct world *world)
 	return true;
 }
 
-bool graph_all_up(const struct plan *plan, const struct world *world)
+bool graph_all_up(const struct world *world)
 {
-	(void)plan;
 	for (uint32_t i = 0; i < world->service_count; i++)
 		if (world->services[i].wanted && !service_is_up(world->services[i].state))
 			return false;

@@ -55,9 +55,9 @@ void graph_act(const struct plan *plan, struct world *world, graph_deliver *deli
 uint32_t graph_blocker(const struct plan *plan, const struct world *world, uint32_t index);
 
 /* Nothing moves by itself: every service is at rest, up, or waits for one that is at rest. */
-bool graph_settled(const struct plan *plan, const struct world *world);
+bool graph_settled(const struct world *world);
 
 /* Every wanted service is up or done. */
-bool graph_all_up(const struct plan *plan, const struct world *world);
+bool graph_all_up(const struct world *world);
 
 #endif

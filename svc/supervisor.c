@@ -188,7 +188,7 @@ static void settle(struct supervisor *supervisor)
 	graph_act(supervisor->plan, world, life_deliver, supervisor);
 	supervisor->dirty = false;
 	control_server_settle(&supervisor->control, clock_boottime_ns());
-	if (world->up_ns != 0 || supervisor->ending || !graph_all_up(supervisor->plan, world))
+	if (world->up_ns != 0 || supervisor->ending || !graph_all_up(world))
 		return;
 	world->up_ns = clock_boottime_ns();
 	if (hooks && hooks->up)
@@ -222,10 +222,13 @@ static int call_request(void *context, enum control_verb verb, uint32_t service)
 
 static int call_power(void *context, enum control_power action)
 {
-	const struct supervisor *supervisor = context;
+	struct supervisor *supervisor = context;
 	const struct supervisor_hooks *hooks = supervisor->config.hooks;
+	int error = hooks && hooks->power ? hooks->power(hooks->context, action) : -ENOTSUP;
 
-	return hooks && hooks->power ? hooks->power(hooks->context, action) : -ENOTSUP;
+	if (error == 0)
+		supervisor_ending(supervisor);
+	return error;
 }
 
 static int call_slot_status(void *context, struct control_slot_status *status)
@@ -281,7 +284,7 @@ bool supervisor_stopped(const struct supervisor *supervisor)
 
 bool supervisor_settled(const struct supervisor *supervisor)
 {
-	return !supervisor->dirty && graph_settled(supervisor->plan, supervisor->world);
+	return !supervisor->dirty && graph_settled(supervisor->world);
 }
 
 /* ---- hearing ---- */

@@ -44,7 +44,8 @@ static inline bool supervisor_owns(uint64_t key)
 struct supervisor_hooks {
 	void *context;
 	/* A root client asked for the end. 0 or a negative errno (-EALREADY: under way). The hook only
-	 * takes note: it is called from within supervisor_handle(). */
+	 * takes note: it is called from within supervisor_handle(). After a 0 supervisor_ending()
+	 * holds. */
 	int (*power)(void *context, enum control_power action);
 	/* Fill `status` for `keelctl slot status`. 0, or -ENODATA when the node has no slots. */
 	int (*slot_status)(void *context, struct control_slot_status *status);

@@ -118,10 +118,10 @@ static void boot(void)
 	happens(CONTAINERD, SERVICE_READY, "+kubelet +soft +after");
 	happens(KUBELET, SERVICE_READY, "");
 	happens(SOFT, SERVICE_READY, "");
-	assert_false(graph_settled(&plan, world));
+	assert_false(graph_settled(world));
 	happens(AFTER, SERVICE_READY, "");
-	assert_true(graph_settled(&plan, world));
-	assert_true(graph_all_up(&plan, world));
+	assert_true(graph_settled(world));
+	assert_true(graph_all_up(world));
 }
 
 static void boot_starts_each_when_its_needs_are_met(void **state)
@@ -145,7 +145,7 @@ static void a_stop_takes_down_what_requires_it_last_first(void **state)
 	state_is(BASE, SERVICE_DOWN);
 	state_is(SOFT, SERVICE_UP);
 	state_is(AFTER, SERVICE_UP);
-	assert_true(graph_settled(&plan, world));
+	assert_true(graph_settled(world));
 	assert_int_equal(graph_blocker(&plan, world, KUBELET), CONTAINERD);
 }
 
@@ -276,7 +276,7 @@ static void the_shutdown_stops_everything_in_reverse(void **state)
 	happens(ALONE, SERVICE_ENDED_DOWN, "");
 	for (uint32_t i = 0; i < COUNT; i++)
 		state_is(i, SERVICE_DOWN);
-	assert_true(graph_settled(&plan, world));
+	assert_true(graph_settled(world));
 }
 
 static void the_shutdown_interrupts_waits_and_backoffs(void **state)
