@@ -167,6 +167,9 @@ int initramfs_disk(void)
 
 	if (error)
 		return fault("disk", "find one with slots", error);
+	if (boot.disk.mended)
+		log_error("disk: %s: primary partition table: %s; mended from the backup",
+			  boot.disk.device.name, boot.disk.mended);
 	if (boot.disk.gpt.from_backup)
 		log_error("disk: %s: primary partition table: %s; using the backup",
 			  boot.disk.device.name, boot.disk.gpt.primary_fault);
@@ -348,9 +351,9 @@ static int enter_slot(const struct slot_choice *choice)
 	char object[16];
 	int error;
 
-	log_notice("slot %c: chosen: %s, %u tries left", slot_letter(slot),
-		   slot_why_text(choice->why), choice->bits[slot].tries);
 	burn(choice);
+	log_notice("slot %c: chosen: %s, %u tries left", slot_letter(slot),
+		   slot_why_text(choice->why), boot.views[slot].bits.tries);
 	error = mount_root(slot, &step);
 	if (!error) {
 		fill_record(choice, &before);
