@@ -4,7 +4,9 @@
  * for all, made before any service. The kernel stamps each datagram with the sender's pid
  * (SCM_CREDENTIALS, unix(7)); descriptors that come along are closed. A message counts for the
  * service whose main process sent it, or in whose cgroup the sender is: NOTIFY_SOCKET is inherited
- * by everything that a service starts, so a message alone proves nothing.
+ * by everything that a service starts, so a message alone proves nothing. A sender that is gone
+ * before its message is read can no longer be told: one that ends at once waits for BARRIER=1, as
+ * systemd-notify(1) does, whose descriptor is closed here when what was sent before it was read.
  */
 #ifndef KEELSON_NOTIFY_H
 #define KEELSON_NOTIFY_H

@@ -85,7 +85,7 @@ with tap.case("garbage of any size is answered with an error, and harms nothing"
     for _ in range(300):
         with connect(node) as client:
             client.send(dice.randbytes(dice.randrange(1, 200)))
-    equal(node.state("web"), "up")
+    node.wait("web", "up")
 
 with tap.case("silent clients do not keep others out for ever"), Node(WEB) as node:
     silent = [connect(node) for _ in range(20)]
@@ -94,7 +94,7 @@ with tap.case("silent clients do not keep others out for ever"), Node(WEB) as no
     assert 3 < time.monotonic() - began < 20
     for client in silent:
         client.close()
-    equal(node.state("web"), "up")
+    node.wait("web", "up")
 
 with tap.case("a client that does not read does not stop the node"), Node(
         *(service(f"s{n}", "sleep") for n in range(20))) as node:

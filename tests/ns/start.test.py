@@ -50,12 +50,18 @@ with tap.case("ready by notify: not before READY=1, and STATUS is shown"), Node(
     node.run("touch", "/run/go")
     equal(node.wait("daemon", "up")["status"], "warm")
 
+# A sender that ends at once: only what it waits for with BARRIER=1 (sd_notify(3)), whose descriptor
+# PID 1 closes, is sure to be judged while the sender can still be told.
+SAY_AND_END = ";".join((
+    "import os,socket", "s=socket.socket(socket.AF_UNIX,socket.SOCK_DGRAM)",
+    "s.connect(os.environ['NOTIFY_SOCKET'])", "s.send(b'READY=1')", "r,w=os.pipe()",
+    "socket.send_fds(s,[b'BARRIER=1'],[w])", "os.close(w)", "os.read(r,1)"))
+
 with tap.case("READY=1 counts for the service whose cgroup the sender is in, and for no other"), Node(
         service("first", "sleep", ready=["exec", "notify"], start_ms=60000),
-        service("second", argv=["/bin/sh", "-c", "sleep 0.2; python3 -c \"import os,socket;"
-                                "socket.socket(socket.AF_UNIX,socket.SOCK_DGRAM).sendto("
-                                "b'READY=1',os.environ['NOTIFY_SOCKET'])\"; exec sleep 1000"],
-                ready=["notify"], environment=["PATH=/usr/bin:/bin"])) as node:
+        service("second", argv=["/bin/sh", "-c", "python3 -c \"$SAY\"; exec sleep 1000"],
+                ready=["notify"],
+                environment=["PATH=/usr/bin:/bin", f"SAY={SAY_AND_END}"])) as node:
     node.wait("second", "up")
     equal(node.state("first"), "starting")
     node.run("python3", "-c", "import socket;socket.socket(socket.AF_UNIX,socket.SOCK_DGRAM)"
