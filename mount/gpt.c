@@ -20,12 +20,18 @@ enum {
 	AT_ENTRIES_LBA = 72,
 	AT_ENTRY_COUNT = 80,
 	AT_ENTRY_BYTES = 84,
-	AT_ENTRIES_CRC = 88,
-	HEADER_MIN_BYTES = 92
+	AT_ENTRIES_CRC = 88
 };
 
 /* Offsets in an entry: table 5.6. */
 enum { AT_TYPE = 0, AT_GUID = 16, AT_FIRST = 32, AT_LAST = 40, AT_ATTRIBUTES = 48, AT_NAME = 56 };
+
+/* Offsets in the protective MBR and in one of its records: tables 5.3 and 5.4. */
+enum { AT_MBR_RECORDS = 446, AT_MBR_SIGNATURE = 510, AT_MBR_TYPE = 4, AT_MBR_FIRST = 8 };
+
+#define MBR_RECORDS 4u
+#define MBR_RECORD_BYTES 16u
+#define MBR_TYPE_GPT 0xeeu
 
 static const uint8_t signature[8] = {'E', 'F', 'I', ' ', 'P', 'A', 'R', 'T'};
 static const uint8_t no_guid[GPT_GUID_BYTES];
@@ -63,6 +69,24 @@ static uint32_t header_crc32(const uint8_t *bytes, uint32_t size)
 
 	crc = crc32(crc, zero, sizeof(zero));
 	return crc32(crc, bytes + AT_CRC + 4, size - AT_CRC - 4);
+}
+
+uint64_t gpt_header_other_lba(const uint8_t header[GPT_HEADER_MIN_BYTES])
+{
+	return get64(header + AT_OTHER_LBA);
+}
+
+bool gpt_mbr_protects(const uint8_t sector[GPT_MBR_BYTES])
+{
+	if (sector[AT_MBR_SIGNATURE] != 0x55 || sector[AT_MBR_SIGNATURE + 1] != 0xaa)
+		return false;
+	for (uint32_t i = 0; i < MBR_RECORDS; i++) {
+		const uint8_t *record = sector + AT_MBR_RECORDS + (size_t)i * MBR_RECORD_BYTES;
+
+		if (record[AT_MBR_TYPE] == MBR_TYPE_GPT && get32(record + AT_MBR_FIRST) == 1)
+			return true;
+	}
+	return false;
 }
 
 uint32_t gpt_entries_bytes(const struct gpt_header *header)
@@ -129,7 +153,7 @@ int gpt_header_parse(const void *sector, uint32_t sector_bytes, uint64_t lba, ui
 
 	uint32_t header_bytes = get32(bytes + AT_HEADER_BYTES);
 
-	if (header_bytes < HEADER_MIN_BYTES || header_bytes > sector_bytes)
+	if (header_bytes < GPT_HEADER_MIN_BYTES || header_bytes > sector_bytes)
 		return refuse(reason, "header size");
 	if (header_crc32(bytes, header_bytes) != get32(bytes + AT_CRC))
 		return refuse(reason, "header checksum");

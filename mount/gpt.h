@@ -10,7 +10,8 @@
  * is on the disk and a write takes effect at one point. When both copies are valid that means
  * backup first. When only the backup is, the primary is repaired first.
  *
- * The disk may have grown after the table was made: the backup is where the primary says it is.
+ * The disk may have grown after the table was made: the backup is where the primary says it is, even
+ * a primary whose checksum is wrong, if nothing is at the end of the disk.
  *
  * Errors are negative errno; `*reason`, where asked for, is a constant text.
  */
@@ -24,6 +25,8 @@
 #include "mount/gpt_types.h"
 
 #define GPT_SECTOR_MAX_BYTES 4096u
+#define GPT_MBR_BYTES 512u
+#define GPT_HEADER_MIN_BYTES 92u
 #define GPT_ENTRIES_MAX_BYTES 32768u /* twice what every tool makes: 128 entries of 128 bytes */
 #define GPT_ENTRY_MIN_BYTES 128u
 #define GPT_NAME_CHARACTERS 36u
@@ -76,6 +79,16 @@ struct gpt_entry {
 int gpt_header_parse(const void *sector, uint32_t sector_bytes, uint64_t lba, uint64_t disk_sectors,
 		     struct gpt_header *header, const char **reason);
 
+/* Where a header says that the other copy's header lies; nothing is checked. */
+uint64_t gpt_header_other_lba(const uint8_t header[GPT_HEADER_MIN_BYTES]);
+
+/*
+ * Does the disk's first sector say that a partition table of this kind follows (UEFI specification,
+ * section 5.2.3: a record of type 0xee that begins at sector 1)? The kernel looks for no other
+ * table without it. `sector`: its first 512 bytes.
+ */
+bool gpt_mbr_protects(const uint8_t sector[GPT_MBR_BYTES]);
+
 /* Bytes of the entry array that the CRC covers; at most GPT_ENTRIES_MAX_BYTES after parse. */
 uint32_t gpt_entries_bytes(const struct gpt_header *header);
 
@@ -83,8 +96,8 @@ uint32_t gpt_entries_bytes(const struct gpt_header *header);
 uint64_t gpt_entries_sectors(const struct gpt_header *header, uint32_t sector_bytes);
 
 /*
- * Decode entry `index`. -ENOENT: unused, or beyond the count. -ERANGE: it does not lie inside the
- * usable area.
+ * Decode entry `index`. -ENOENT: unused, or beyond the count. -ERANGE: decoded, but it does not lie
+ * inside the usable area.
  */
 int gpt_entry(const struct gpt *gpt, uint32_t index, struct gpt_entry *entry);
 

@@ -115,6 +115,24 @@ static uint64_t primary_entries_lba(const struct gpt *gpt)
 	return sectors <= gpt->header.first_usable - 2 ? 2 : 0;
 }
 
+/*
+ * Without a primary the backup is at the end of the disk; of a disk that grew, where the damaged
+ * header says. That is a hint only: a backup tells its own place under its own checksum.
+ */
+static uint64_t find_backup(int fd, uint32_t sector_bytes, uint64_t disk_sectors)
+{
+	uint64_t last = disk_sectors - 1;
+	uint64_t hint;
+	uint8_t bytes[GPT_HEADER_MIN_BYTES];
+	struct gpt_header header;
+
+	if (!read_header(fd, sector_bytes, disk_sectors, last, &header) ||
+	    disk_read(fd, bytes, sizeof(bytes), sector_bytes) != 0)
+		return last;
+	hint = gpt_header_other_lba(bytes);
+	return read_header(fd, sector_bytes, disk_sectors, hint, &header) ? last : hint;
+}
+
 int gpt_read(int fd, uint32_t sector_bytes, uint64_t disk_sectors, struct gpt *gpt)
 {
 	struct gpt_header primary = {0};
@@ -125,7 +143,8 @@ int gpt_read(int fd, uint32_t sector_bytes, uint64_t disk_sectors, struct gpt *g
 	gpt->differ = false;
 	gpt->primary_fault = read_header(fd, sector_bytes, disk_sectors, 1, &primary);
 	/* A header with a right checksum is to be believed even if its entries are damaged. */
-	gpt->backup_lba = gpt->primary_fault ? disk_sectors - 1 : primary.other_lba;
+	gpt->backup_lba = gpt->primary_fault ? find_backup(fd, sector_bytes, disk_sectors)
+					     : primary.other_lba;
 	if (!gpt->primary_fault)
 		gpt->primary_fault = read_entries(fd, sector_bytes, &primary, gpt->entries);
 

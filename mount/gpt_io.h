@@ -12,7 +12,7 @@ int disk_write(int fd, const void *bytes, size_t size, uint64_t offset_bytes);
 /*
  * Read both copies from the whole disk open at `fd` and keep the one that counts. What is wrong
  * with the other is in gpt->primary_fault, gpt->backup_fault. 0, or -EBADMSG when neither is
- * valid, or -E2BIG.
+ * valid.
  */
 int gpt_read(int fd, uint32_t sector_bytes, uint64_t disk_sectors, struct gpt *gpt);
 

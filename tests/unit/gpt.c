@@ -203,6 +203,37 @@ static void a_disk_that_grew_keeps_its_backup_where_it_is(void **state)
 	close(fd);
 }
 
+static void a_disk_that_grew_and_lost_its_primary_finds_its_backup(void **state)
+{
+	const struct {
+		uint64_t offset; /* of the damage */
+		int error;
+	} cases[] = {
+		{512 + 60, 0}, /* the header's checksum: where the backup is can still be read */
+		{2 * 512 + 40, 0},    /* the entries' */
+		{512 + 33, -EBADMSG}, /* the very address */
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		int fd = make_disk(512);
+
+		assert_int_equal(ftruncate(fd, 2 * IMAGE_SECTORS * 512), 0);
+		damage(fd, cases[i].offset);
+		assert_int_equal(gpt_read(fd, 512, 2 * IMAGE_SECTORS, &got), cases[i].error);
+		if (cases[i].error == 0) {
+			assert_true(got.from_backup);
+			assert_int_equal(gpt_find_name(&got, "state"), 7);
+			assert_int_equal(gpt_write(fd, &got, &step), 0);
+			assert_int_equal(gpt_read(fd, 512, 2 * IMAGE_SECTORS, &got), 0);
+			assert_null(got.primary_fault);
+			assert_null(got.backup_fault);
+			assert_int_equal(got.backup_lba, IMAGE_SECTORS - 1);
+		}
+		close(fd);
+	}
+}
+
 static void a_disk_cut_off_before_its_backup_still_works(void **state)
 {
 	int fd;
@@ -292,6 +323,28 @@ static void a_header_that_makes_no_sense_is_refused(void **state)
 	assert_int_equal(gpt_header_parse(good, 1024, 1, IMAGE_SECTORS, &header, &reason),
 			 -EBADMSG);
 	assert_int_equal(gpt_header_parse(good, 512, 1, UINT64_MAX, &header, &reason), -EBADMSG);
+}
+
+static void only_a_protective_mbr_says_that_the_table_is_this_one(void **state)
+{
+	uint8_t sector[GPT_MBR_BYTES] = {[510] = 0x55, [511] = 0xaa};
+
+	(void)state;
+	assert_false(gpt_mbr_protects(sector));
+	for (uint32_t i = 0; i < 4; i++) {
+		uint8_t *record = sector + 446 + 16 * i;
+
+		record[4] = 0xee;
+		assert_false(gpt_mbr_protects(sector));
+		record[8] = 1;
+		assert_true(gpt_mbr_protects(sector));
+		sector[511] = 0;
+		assert_false(gpt_mbr_protects(sector));
+		sector[511] = 0xaa;
+		record[4] = 0x83;
+		assert_false(gpt_mbr_protects(sector));
+		memset(record, 0, 16);
+	}
 }
 
 static void an_entry_outside_the_usable_area_does_not_exist(void **state)
@@ -628,8 +681,10 @@ int main(void)
 		cmocka_unit_test(one_damaged_copy_is_enough),
 		cmocka_unit_test(two_damaged_copies_are_refused),
 		cmocka_unit_test(a_disk_that_grew_keeps_its_backup_where_it_is),
+		cmocka_unit_test(a_disk_that_grew_and_lost_its_primary_finds_its_backup),
 		cmocka_unit_test(a_disk_cut_off_before_its_backup_still_works),
 		cmocka_unit_test(a_header_that_makes_no_sense_is_refused),
+		cmocka_unit_test(only_a_protective_mbr_says_that_the_table_is_this_one),
 		cmocka_unit_test(an_entry_outside_the_usable_area_does_not_exist),
 		cmocka_unit_test(mutated_tables_are_refused_or_harmless),
 		cmocka_unit_test_setup(backup_is_written_and_flushed_before_the_primary,
