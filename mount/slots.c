@@ -28,13 +28,16 @@ const char *slot_verdict_text(enum slot_verdict verdict)
 	return (unsigned int)verdict < sizeof(text) / sizeof(text[0]) ? text[verdict] : "?";
 }
 
-/* Is there anything but `index` itself on the sectors of entry `index`? */
+/*
+ * Is there anything but `index` itself on the sectors of entry `index`? An entry that reaches out of
+ * the usable area (-ERANGE) counts: the kernel shows it all the same.
+ */
 static bool is_overlapped(const struct gpt *gpt, uint32_t index, const struct gpt_entry *entry)
 {
 	struct gpt_entry other;
 
 	for (uint32_t i = 0; i < gpt->header.entry_count; i++)
-		if (i != index && gpt_entry(gpt, i, &other) == 0 &&
+		if (i != index && gpt_entry(gpt, i, &other) != -ENOENT &&
 		    gpt_entries_overlap(entry, &other))
 			return true;
 	return false;

@@ -94,6 +94,11 @@ static void overlapping_partitions_are_no_slot(void **state)
 	slots_find(&gpt, &table);
 	assert_int_equal(table.count, 1);
 	assert_int_equal(table.slot[0].entry, 1);
+	/* It reaches beyond the usable area: no partition for us, but one for the kernel. */
+	image_entry(&gpt, 9, state_type, 310, IMAGE_SECTORS - 1, 0, "intruder");
+	slots_find(&gpt, &table);
+	assert_int_equal(table.count, 1);
+	assert_int_equal(table.slot[0].entry, 1);
 }
 
 static void a_third_slot_is_counted_and_left_alone(void **state)
