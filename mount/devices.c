@@ -177,17 +177,24 @@ int devices_disks(struct device *disks, size_t max)
 
 	if (fd < 0)
 		return -errno;
-	while (count < max && (name = directory_next(&directory))) {
-		size_t at = count;
+	while (max && (name = directory_next(&directory))) {
+		size_t at;
 
 		if (!describe_disk(name, &found))
 			continue;
+		if (count == max && !sorts_before(&found, &disks[max - 1]))
+			continue;
+		at = count < max ? count++ : max - 1;
 		for (; at > 0 && sorts_before(&found, &disks[at - 1]); at--)
 			disks[at] = disks[at - 1];
 		disks[at] = found;
-		count++;
 	}
 	return (int)count;
+}
+
+int devices_disk(const char *name, struct device *disk)
+{
+	return describe_disk(name, disk) ? 0 : -ENODEV;
 }
 
 int device_path(const char *name, char path[DEVICE_PATH_BYTES])

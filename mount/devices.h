@@ -13,7 +13,7 @@
 
 #define DEVICE_NAME_BYTES 32u
 #define DEVICE_PATH_BYTES (DEVICE_NAME_BYTES + 8u)
-#define DEVICES_MAX 64u
+#define DEVICES_MAX 256u
 
 struct device {
 	char name[DEVICE_NAME_BYTES];
@@ -27,10 +27,13 @@ struct device {
 
 /*
  * The whole disks that may carry slots, sorted by name length and name: no loop, ram, zram, md or
- * device-mapper devices, no empty drives. Returns how many were found, at most `max`, or negative
- * errno.
+ * device-mapper devices, no empty drives. Of more than `max` the first. Returns how many were
+ * written, or negative errno.
  */
 int devices_disks(struct device *disks, size_t max);
+
+/* The disk of this name, if it may carry slots. 0 or -ENODEV. */
+int devices_disk(const char *name, struct device *disk);
 
 /* Partition `number` of the disk named `disk`. 0, -ENOENT (not there, or not there yet), ... */
 int devices_partition(const char *disk, uint32_t number, struct device *device);
