@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <linux/blkpg.h>
 #include <linux/fs.h>
-#include <string.h>
 #include <sys/ioctl.h>
 
 #include "mount/gpt_io.h"
@@ -40,21 +39,29 @@ static int read_table(struct disk *disk)
 	return 0;
 }
 
-/* Does the kernel show every partition of every slot? */
-static bool has_partitions(const struct disk *disk)
+/* How many slots are there of which the kernel shows every partition? */
+static uint32_t shown_slots(const struct disk *disk)
 {
 	struct device device;
+	uint32_t shown = 0;
 
 	for (uint32_t i = 0; i < SLOT_COUNT; i++) {
 		const struct slot_parts *slot = &disk->slots.slot[i];
 
 		if (slot->present &&
-		    (devices_partition(disk->device.name, slot->root.number, &device) ||
-		     devices_partition(disk->device.name, slot->hash.number, &device) ||
-		     devices_partition(disk->device.name, slot->header.number, &device)))
-			return false;
+		    devices_partition(disk->device.name, slot->root.number, &device) == 0 &&
+		    devices_partition(disk->device.name, slot->hash.number, &device) == 0 &&
+		    devices_partition(disk->device.name, slot->header.number, &device) == 0)
+			shown++;
 	}
-	return true;
+	return shown;
+}
+
+static bool shows_all(const struct disk *disk)
+{
+	uint32_t slots = disk->slots.count < SLOT_COUNT ? disk->slots.count : SLOT_COUNT;
+
+	return shown_slots(disk) == slots;
 }
 
 /* Tell the kernel of every partition of the table (BLKPG of linux/blkpg.h), as partx(8) does. */
@@ -79,10 +86,21 @@ static void add_partitions(int fd, const struct gpt *gpt)
 	}
 }
 
+/* Does the disk still say that it has such a table, and not that it is used otherwise now? */
+static bool is_protected(int fd)
+{
+	uint8_t sector[GPT_MBR_BYTES];
+
+	return disk_read(fd, sector, sizeof(sector), 0) == 0 && gpt_mbr_protects(sector);
+}
+
 /*
  * Without a valid primary the kernel shows no partitions at all, unless it was started with `gpt`
  * and the disk has not grown (block/partitions/efi.c). So the primary is mended and the disk read
- * again; if it cannot be written, the kernel is told of the partitions one by one.
+ * again by the kernel; if it cannot be written, the kernel is told of the partitions one by one.
+ * That is also what is done with a disk that has lost its protective MBR: what lies where the
+ * primary would be may be somebody else's data, and a backup at the end of a disk outlives the use
+ * that it was made for.
  */
 static void show_partitions(struct disk *disk)
 {
@@ -91,30 +109,47 @@ static void show_partitions(struct disk *disk)
 	const char *fault = disk->gpt.primary_fault;
 	const char *step;
 
-	if (fd >= 0 && gpt_write(fd, &disk->gpt, &step) == 0 && !disk->gpt.from_backup) {
+	if (fault && fd >= 0 && is_protected(fd) && gpt_write(fd, &disk->gpt, &step) == 0 &&
+	    !disk->gpt.from_backup) {
 		disk->mended = fault;
 		sys_ioctl(fd, BLKRRPART, NULL);
 	}
-	if (!has_partitions(disk))
+	if (!shows_all(disk))
 		add_partitions(fd >= 0 ? fd : read_only, &disk->gpt);
 }
 
+/* What a disk must have to be taken: each is tried with all disks before the next. */
+enum demand {
+	DEMAND_PRIMARY, /* a valid primary, every slot shown by the kernel */
+	DEMAND_BACKUP,  /* the primary may be damaged */
+	DEMAND_ONE_SLOT /* at the deadline: the kernel may not show all, if only one slot is whole */
+};
+
+/* Is the disk in `disk->device` one? Then `disk` holds it. */
+static bool fits(struct disk *disk, enum demand demand)
+{
+	disk->mended = NULL;
+	if (read_table(disk) != 0 || disk->slots.count == 0)
+		return false;
+	if (shows_all(disk))
+		return !disk->gpt.from_backup || demand >= DEMAND_BACKUP;
+	if (demand == DEMAND_ONE_SLOT || (demand == DEMAND_BACKUP && disk->gpt.from_backup))
+		show_partitions(disk);
+	return shows_all(disk) || (demand == DEMAND_ONE_SLOT && shown_slots(disk) > 0);
+}
+
 /* Look once at every disk; true when `disk` holds the one. */
-static bool look(const char *name, struct disk *disk)
+static bool look(const char *name, enum demand demand, struct disk *disk)
 {
 	struct device disks[DEVICES_MAX];
-	int count = devices_disks(disks, DEVICES_MAX);
+	int count;
 
+	if (name)
+		return devices_disk(name, &disk->device) == 0 && fits(disk, demand);
+	count = devices_disks(disks, DEVICES_MAX);
 	for (int i = 0; i < count; i++) {
-		if (name && strcmp(name, disks[i].name) != 0)
-			continue;
 		disk->device = disks[i];
-		disk->mended = NULL;
-		if (read_table(disk) != 0 || disk->slots.count == 0)
-			continue;
-		if (disk->gpt.from_backup && !has_partitions(disk))
-			show_partitions(disk);
-		if (has_partitions(disk))
+		if (fits(disk, demand))
 			return true;
 	}
 	return false;
@@ -126,25 +161,18 @@ int disk_find(const char *name, uint64_t deadline_ns, struct disk *disk)
 	cleanup_fd events = devices_listen();
 
 	do {
-		if (look(name, disk))
+		if (look(name, DEMAND_PRIMARY, disk) || look(name, DEMAND_BACKUP, disk))
 			return 0;
 	} while (devices_wait(events, deadline_ns) == 0);
-	return -ENODEV;
+	return look(name, DEMAND_ONE_SLOT, disk) ? 0 : -ENODEV;
 }
 
 /* Read the table of the disk of this name. */
 static int read_disk(const char *name, struct disk *disk)
 {
-	struct device disks[DEVICES_MAX];
-	int count = devices_disks(disks, DEVICES_MAX);
+	int error = devices_disk(name, &disk->device);
 
-	for (int i = 0; i < count; i++) {
-		if (strcmp(name, disks[i].name) != 0)
-			continue;
-		disk->device = disks[i];
-		return read_table(disk);
-	}
-	return count < 0 ? count : -ENODEV;
+	return error ? error : read_table(disk);
 }
 
 int disk_reread(const char *name, const uint8_t guid[GPT_GUID_BYTES], struct disk *disk)
@@ -172,29 +200,53 @@ int disk_partition_named(const char *name, const char *partition, struct device 
 	return entry < 0 ? entry : devices_partition(name, (uint32_t)entry + 1, device);
 }
 
-int disk_write_bits(struct disk *disk, const struct gpt_slot_bits bits[SLOT_COUNT],
-		    const char **step)
+static bool same_bits(struct gpt_slot_bits a, struct gpt_slot_bits b)
 {
-	bool change = false;
-	int error = 0;
+	return a.priority == b.priority && a.tries == b.tries && a.successful == b.successful;
+}
 
-	*step = "change slot bits";
-	for (uint32_t i = 0; i < SLOT_COUNT && !error; i++) {
+static int set_bits(struct disk *disk, const struct gpt_slot_bits bits[SLOT_COUNT])
+{
+	for (uint32_t i = 0; i < SLOT_COUNT; i++) {
 		struct slot_parts *slot = &disk->slots.slot[i];
+		int error = slot->present ? slots_set_bits(&disk->gpt, slot, bits[i]) : 0;
 
-		if (!slot->present ||
-		    (slot->bits.priority == bits[i].priority && slot->bits.tries == bits[i].tries &&
-		     slot->bits.successful == bits[i].successful))
-			continue;
-		change = true;
-		slot->bits = bits[i];
-		error = slots_set_bits(&disk->gpt, slot, bits[i]);
+		if (error)
+			return error;
+		if (slot->present)
+			slot->bits = bits[i];
 	}
-	if (error || !change)
-		return error;
+	return 0;
+}
 
+static int write_table(struct disk *disk, const char **step)
+{
 	cleanup_fd fd = open_disk(&disk->device, O_RDWR);
 
 	*step = "open disk for writing";
 	return fd < 0 ? fd : gpt_write(fd, &disk->gpt, step);
+}
+
+int disk_write_bits(struct disk *disk, const struct gpt_slot_bits bits[SLOT_COUNT],
+		    const char **step)
+{
+	struct gpt_slot_bits before[SLOT_COUNT];
+	bool change = false;
+	int error = 0;
+
+	for (uint32_t i = 0; i < SLOT_COUNT; i++) {
+		before[i] = disk->slots.slot[i].bits;
+		if (disk->slots.slot[i].present && !same_bits(before[i], bits[i]))
+			change = true;
+	}
+	if (!change)
+		return 0;
+	*step = "change slot bits";
+	error = set_bits(disk, bits);
+	if (!error)
+		error = write_table(disk, step);
+	if (error)
+		/* What the next call compares with is what the disk says. */
+		set_bits(disk, before);
+	return error;
 }

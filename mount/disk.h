@@ -22,8 +22,9 @@ struct disk {
  * partitions the kernel shows; wait for it until CLOCK_BOOTTIME reaches `deadline_ns`. `name`: look
  * only at the disk of this kernel name, NULL: at all. 0 or -ENODEV.
  *
- * A disk whose primary table is damaged has no partitions for the kernel: it is mended here, before
- * anything is chosen or used.
+ * A disk with a valid primary table goes before one without. A disk whose primary is damaged has no
+ * partitions for the kernel: it is mended here, before anything is chosen or used. At the deadline a
+ * disk will do of whose slots only one is shown.
  */
 int disk_find(const char *name, uint64_t deadline_ns, struct disk *disk);
 
