@@ -103,10 +103,10 @@ class Node:
 
     def __enter__(self):
         self.work = Path(tempfile.mkdtemp(prefix="keelson-ns-"))
-        self.group = Path(cgroup2_mount()) / self.work.name
-        self.group.mkdir()
         plan = self.work / "plan"
         subprocess.run([MAKE_PLAN, plan], input=self.services, text=True, check=True)
+        self.group = Path(cgroup2_mount()) / self.work.name
+        self.group.mkdir()
         self.log_file = open(self.work / "log", "w")
         enter = f"echo $$ >{self.group}/cgroup.procs && exec \"$@\""
         self.unshare = subprocess.Popen(
