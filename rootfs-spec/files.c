@@ -81,11 +81,23 @@ static int write_all(int fd, const char *data, size_t size)
 	return 0;
 }
 
+/* A device or a pipe is written to: a rename would put a file into its place. */
+static int write_into(const char *path, const void *data, size_t size)
+{
+	cleanup_fd int fd = open(path, O_WRONLY | O_NOCTTY | O_CLOEXEC);
+	int error = fd < 0 ? -errno : write_all(fd, data, size);
+
+	return error < 0 ? report_errno(-error, "write %s", path) : 0;
+}
+
 int file_write(const char *path, const void *data, size_t size, mode_t mode)
 {
 	char temporary[PATH_MAX];
+	struct stat status;
 	int error;
 
+	if (stat(path, &status) == 0 && !S_ISREG(status.st_mode))
+		return write_into(path, data, size);
 	if (snprintf(temporary, sizeof(temporary), "%s.new%d", path, (int)getpid()) >=
 	    (int)sizeof(temporary))
 		return report_errno(ENAMETOOLONG, "write %s", path);

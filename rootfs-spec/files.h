@@ -20,7 +20,10 @@ int file_make_directories(const char *path);
 /* Append the file's content to `content`. */
 int file_read(const char *path, struct bytes *content);
 
-/* Write a new file through a temporary name beside it; an old one is replaced. */
+/*
+ * Write a new file through a temporary name beside it; an old one is replaced. What is there and is
+ * no regular file, such as /dev/stdout, is written to.
+ */
 int file_write(const char *path, const void *data, size_t size, mode_t mode);
 
 /* rm -rf; what does not exist is removed already. */

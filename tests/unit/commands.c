@@ -132,6 +132,15 @@ static void nothing_is_written_when_the_spec_is_wrong(void **state)
 	assert_true(file_has("old", "old"));
 }
 
+static void a_device_is_written_to_and_not_replaced(void **state)
+{
+	(void)state;
+	assert_int_equal(symlink("/dev/full", "device"), 0);
+	assert_int_equal(RUN(command_compile, "right.yaml", "-o", "device"), COMMAND_WRONG);
+	assert_true(file_has("err", "write device: No space left on device"));
+	assert_int_equal(readlink("device", (char[16]){0}, 16), strlen("/dev/full"));
+}
+
 static void what_is_no_plan_is_refused_with_the_reason(void **state)
 {
 	(void)state;
@@ -161,6 +170,7 @@ int main(void)
 		cmocka_unit_test(a_wrong_command_line_exits_2),
 		cmocka_unit_test(compile_writes_a_plan_that_show_reads),
 		cmocka_unit_test(nothing_is_written_when_the_spec_is_wrong),
+		cmocka_unit_test(a_device_is_written_to_and_not_replaced),
 		cmocka_unit_test(what_is_no_plan_is_refused_with_the_reason),
 		cmocka_unit_test(show_says_where_each_line_comes_from),
 	};
