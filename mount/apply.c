@@ -191,6 +191,12 @@ static int mount_overlay(const struct plan *plan, const struct plan_mount *mount
 	return mount_classic(plan, mount, "overlay", target, mount_data, step);
 }
 
+static void pass_over(const struct mount_context *context, const char *what)
+{
+	if (context->passed_over)
+		*context->passed_over = what;
+}
+
 static int mount_device(const struct plan *plan, const struct plan_mount *mount,
 			const struct mount_context *context, const char *target, const char **step)
 {
@@ -205,13 +211,16 @@ static int mount_device(const struct plan *plan, const struct plan_mount *mount,
 	if (mount->flags & (PLAN_MOUNT_MAKE | PLAN_MOUNT_CHECK)) {
 		error = state_prepare(source, mount->flags, context->output, context->timeout_ns,
 				      step);
-		if (error)
+		if (error < 0)
 			return error;
+		if (error == STATE_UNCHECKED)
+			pass_over(context, *step);
 	}
 	error = mount_new(plan, mount, source, target, step);
-	if (!error && mount->flags & PLAN_MOUNT_GROW)
-		/* A file system that could not grow is one that is as large as it was. */
-		state_grow(target, source, context->timeout_ns, &grow_step);
+	/* A file system that could not grow is one that is as large as it was. */
+	if (!error && mount->flags & PLAN_MOUNT_GROW &&
+	    state_grow(target, source, context->timeout_ns, &grow_step))
+		pass_over(context, grow_step);
 	return error;
 }
 

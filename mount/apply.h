@@ -17,6 +17,8 @@ struct mount_context {
 	int output;                  /* where mkfs and fsck write, -1: nowhere */
 	uint64_t timeout_ns;         /* for each of them, and for growing */
 	uint64_t device_deadline_ns; /* CLOCK_BOOTTIME until which a device may appear */
+	/* What was left undone though the mount was made: a constant text, else unchanged; or NULL. */
+	const char **passed_over;
 };
 
 /*

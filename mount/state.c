@@ -130,6 +130,8 @@ static int check(const char *device, int output, uint64_t timeout_ns, const char
 		*step = "e2fsck -y";
 		status = run_program(all, output, timeout_ns);
 	}
+	if (status == -ENOENT || status == -ETIMEDOUT)
+		return STATE_UNCHECKED;
 	if (status < 0)
 		return status;
 	return status >= E2FSCK_UNCORRECTED ? -EUCLEAN : 0;

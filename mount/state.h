@@ -36,10 +36,17 @@ struct ext4_summary {
 void ext4_probe(const uint8_t start[STATE_PROBE_BYTES], struct ext4_summary *summary);
 
 /*
+ * e2fsck is not in the image, or was not done in time: a large file system may take longer than a
+ * boot may. The kernel may mount it all the same, as it does after a power cut; a node that refused
+ * to would refuse at every boot, from either slot.
+ */
+#define STATE_UNCHECKED 1
+
+/*
  * Before mounting: with PLAN_MOUNT_MAKE make a file system on an empty partition, with
  * PLAN_MOUNT_CHECK run e2fsck -p unless it is clean. `flags` are PLAN_MOUNT_*. `output` takes the
- * programs' messages (-1: nowhere). 0; -EUCLEAN: e2fsck could not repair it; -EMEDIUMTYPE: another
- * file system or data is there; else negative errno. `*step` is a constant text.
+ * programs' messages (-1: nowhere). 0; STATE_UNCHECKED; -EUCLEAN: e2fsck could not repair it;
+ * -EMEDIUMTYPE: another file system or data is there; else negative errno. `*step` is a constant text.
  */
 int state_prepare(const char *device, uint32_t flags, int output, uint64_t timeout_ns,
 		  const char **step);

@@ -149,6 +149,23 @@ static void damage_that_needs_an_answer_is_repaired_without_one(void **state)
 	assert_int_equal(system("/usr/sbin/e2fsck -fn \"$IMAGE\" >/dev/null 2>&1"), 0);
 }
 
+/* e2fsck cannot end in a nanosecond: the file system is as it was, and may be mounted. */
+static void a_check_that_takes_too_long_leaves_it_to_the_kernel(void **state)
+{
+	(void)state;
+	if (!have_e2fsprogs())
+		skip();
+	assert_int_equal(system("/usr/sbin/mkfs.ext4 -q \"$IMAGE\" 2>/dev/null &&"
+				" debugfs -w -R 'set_super_value state 2' \"$IMAGE\" 2>/dev/null"),
+			 0);
+	assert_int_equal(state_prepare(image, PLAN_MOUNT_CHECK, -1, 1, &step), STATE_UNCHECKED);
+	assert_string_equal(step, "e2fsck -p");
+	/* Making one is another matter: half a file system is none. */
+	assert_int_equal(ftruncate(image_fd, 0), 0);
+	assert_int_equal(ftruncate(image_fd, IMAGE_BYTES), 0);
+	assert_int_equal(state_prepare(image, PLAN_MOUNT_MAKE, -1, 1, &step), -ETIMEDOUT);
+}
+
 static void a_device_that_is_not_there_is_an_error(void **state)
 {
 	(void)state;
@@ -252,6 +269,8 @@ int main(void)
 		cmocka_unit_test_setup(an_unclean_file_system_is_checked_and_clean_after,
 				       empty_image),
 		cmocka_unit_test_setup(damage_that_needs_an_answer_is_repaired_without_one,
+				       empty_image),
+		cmocka_unit_test_setup(a_check_that_takes_too_long_leaves_it_to_the_kernel,
 				       empty_image),
 		cmocka_unit_test(a_device_that_is_not_there_is_an_error),
 		cmocka_unit_test(timed_work_says_how_it_ended),
