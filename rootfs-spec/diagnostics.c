@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "rootfs-spec/diagnostics.h"
+#include "rootfs-spec/utf8.h"
 
 #define QUOTE_BYTES 160u /* of a source line; what is longer is cut */
 
@@ -93,39 +94,69 @@ static int compare(const void *a, const void *b)
 	return order ? order : strcmp(left->text, right->text);
 }
 
-/* The source line and a caret below the column; tabs stay tabs so that both line up. */
-static void quote(const struct where *where, FILE *out)
+/* A text of a spec may hold what would command a terminal: that becomes '?'. */
+static size_t put_character(const char *text, const char *kept, FILE *out)
 {
-	const char *line = where->source->text;
+	uint32_t code;
+	size_t length = utf8_next(text, &code);
 
-	for (uint32_t i = 1; i < where->line && line; i++) {
-		line = strchr(line, '\n');
-		line = line ? line + 1 : NULL;
+	if (utf8_is_printable(code) || (code < 0x80 && strchr(kept, (int)code)))
+		fwrite(text, 1, length, out);
+	else
+		fputc('?', out);
+	return length;
+}
+
+static void put_text(const char *text, FILE *out)
+{
+	while (*text)
+		text += put_character(text, "\n\t", out);
+}
+
+/* Where quoting has got to: places come sorted, so that each source is walked through once. */
+struct cursor {
+	const struct source *source;
+	uint32_t line;
+	const char *text; /* NULL: after the last line */
+};
+
+static const char *line_of(struct cursor *cursor, const struct where *where)
+{
+	if (cursor->source != where->source || cursor->line > where->line)
+		*cursor = (struct cursor){where->source, 1, where->source->text};
+	for (; cursor->line < where->line && cursor->text; cursor->line++) {
+		const char *end = strchr(cursor->text, '\n');
+		cursor->text = end ? end + 1 : NULL;
 	}
-	if (!line || !where->line)
-		return;
-	int length = (int)strcspn(line, "\r\n");
-	if (length > (int)QUOTE_BYTES)
-		length = (int)QUOTE_BYTES;
-	if (length == 0 || where->column > (uint32_t)length + 1)
+	return where->line ? cursor->text : NULL;
+}
+
+/* The source line and a caret below the column; tabs stay tabs so that both line up. */
+static void quote(struct cursor *cursor, const struct where *where, FILE *out)
+{
+	const char *line = line_of(cursor, where);
+	size_t length = line ? strcspn(line, "\r\n") : 0;
+
+	if (length > QUOTE_BYTES)
+		length = QUOTE_BYTES;
+	if (length == 0 || where->column > length + 1)
 		return;
 	fputs("    ", out);
-	for (int i = 0; i < length; i++)
-		fputc((unsigned char)line[i] < ' ' && line[i] != '\t' ? '?' : line[i], out);
+	for (const char *at = line; at < line + length;)
+		at += put_character(at, "\t", out);
 	fputs("\n    ", out);
-	/* Columns count characters, not bytes: continuation bytes of UTF-8 take none. */
-	uint32_t column = 1;
-	for (const char *at = line; column < where->column && at < line + length; at++) {
-		if (((unsigned char)*at & 0xc0) == 0x80)
-			continue;
+	/* Columns count characters, not bytes. */
+	uint32_t column = 1, code;
+	for (const char *at = line; column < where->column && at < line + length; column++) {
 		fputc(*at == '\t' ? '\t' : ' ', out);
-		column++;
+		at += utf8_next(at, &code);
 	}
 	fputs("^\n", out);
 }
 
 void diagnostics_print(struct diagnostics *diagnostics, FILE *out, bool colour)
 {
+	struct cursor cursor = {0};
 	const char *bold = colour ? "\033[1m" : "", *plain = colour ? "\033[0m" : "";
 
 	if (diagnostics->count)
@@ -140,11 +171,15 @@ void diagnostics_print(struct diagnostics *diagnostics, FILE *out, bool colour)
 				one->where.line, one->where.column, plain);
 		else if (one->where.source)
 			fprintf(out, "%s%s:%s ", bold, one->where.source->path, plain);
-		fprintf(out, "%s%s%s:%s %s\n", bold, red, one->warning ? "warning" : "error", plain,
-			one->text);
+		fprintf(out, "%s%s%s:%s ", bold, red, one->warning ? "warning" : "error", plain);
+		put_text(one->text, out);
+		fputc('\n', out);
 		if (one->where.source)
-			quote(&one->where, out);
-		if (one->suggestion)
-			fprintf(out, "    %s\n", one->suggestion);
+			quote(&cursor, &one->where, out);
+		if (one->suggestion) {
+			fputs("    ", out);
+			put_text(one->suggestion, out);
+			fputc('\n', out);
+		}
 	}
 }

@@ -152,6 +152,17 @@ static struct node *merge(struct loader *loader, struct node *base, struct node 
 
 /* ---- files ---- */
 
+static const char *read_error(int error, struct pool *pool)
+{
+	switch (error) {
+	case EFBIG:
+		return pool_printf(pool, "larger than %u MiB, which no spec is",
+				   NODE_MAX_BYTES >> 20);
+	case EINVAL: return "not a regular file";
+	default: return strerror(error);
+	}
+}
+
 static char *read_file(const char *path, struct pool *pool, size_t *size)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
@@ -242,6 +253,16 @@ static size_t profile_paths(const struct loader *loader, struct text extends, co
 	return count;
 }
 
+/* Without "/../", which the way from the program to its profiles is full of. */
+static const char *tidy_path(const char *path, struct pool *pool)
+{
+	char *real = strstr(path, "/../") ? realpath(path, NULL) : NULL;
+	const char *tidy = real ? pool_strdup(pool, real) : path;
+
+	free(real);
+	return tidy;
+}
+
 static const char *find_base(const struct loader *loader, struct text extends)
 {
 	const char *paths[MAX_PLACES];
@@ -251,16 +272,23 @@ static const char *find_base(const struct loader *loader, struct text extends)
 	size_t count = profile_paths(loader, extends, extends.text, paths);
 	for (size_t i = 0; i < count; i++)
 		if (is_other_file(loader, paths[i]))
-			return paths[i];
+			return tidy_path(paths[i], loader->pool);
 	return NULL;
 }
 
 static void tell_no_profile(struct loader *loader, struct text extends)
 {
 	const char *paths[MAX_PLACES];
-	size_t count = profile_paths(loader, extends, "", paths);
+	size_t count = profile_paths(loader, extends, extends.text, paths);
 	struct nearest nearest = {.name = extends.text};
+	struct stat status;
 
+	for (size_t i = 0; i < count; i++)
+		if (stat(paths[i], &status) == 0 && S_ISREG(status.st_mode)) {
+			diagnose(loader->diagnostics, extends.where, "'%s' extends itself",
+				 extends.text);
+			return;
+		}
 	diagnose(loader->diagnostics, extends.where, "there is no profile '%s'", extends.text);
 	diagnose_hint(loader->diagnostics,
 		      "looked for %s.yaml beside this file%s%s and where keelson is installed",
@@ -300,7 +328,7 @@ static struct node *load_base(struct loader *loader, const struct node *extends)
 		return NULL;
 	}
 	struct stat status;
-	if (stat(path, &status) == 0 && !is_other_file(loader, path)) {
+	if (stat(path, &status) == 0 && S_ISREG(status.st_mode) && !is_other_file(loader, path)) {
 		diagnose(loader->diagnostics, extends->where, "'%s' extends itself", extends->text);
 		return NULL;
 	}
@@ -318,8 +346,15 @@ static void drop(struct node *map, const char *key)
 	map->count--;
 }
 
-static struct node *load_source(struct loader *loader, const struct source *source)
+static struct node *load_source(struct loader *loader, struct source *source)
 {
+	static const char byte_order_mark[] = "\xef\xbb\xbf";
+	size_t mark = strlen(byte_order_mark);
+
+	if (strncmp(source->text, byte_order_mark, mark) == 0) {
+		source->text += mark;
+		source->size -= mark;
+	}
 	struct node *node = node_read(source, loader->pool, loader->diagnostics);
 
 	if (!node)
@@ -344,7 +379,8 @@ static struct node *load(struct loader *loader, const char *path, struct where f
 	source->text = read_file(path, loader->pool, &source->size);
 	if (!source->text) {
 		int error = errno ? errno : EIO;
-		diagnose(loader->diagnostics, from, "%s: %s", path, strerror(error));
+		diagnose(loader->diagnostics, from, "%s: %s", path,
+			 read_error(error, loader->pool));
 		if (!from.source)
 			loader->error = -error;
 		return NULL;

@@ -9,6 +9,7 @@
 #include "rootfs-spec/diagnostics.h"
 
 #define NODE_MAX_DEPTH 24u
+#define NODE_MAX_ENTRIES 10000u   /* of one map or list */
 #define NODE_MAX_BYTES (4u << 20) /* of one file */
 
 enum node_kind { NODE_SCALAR = 1, NODE_LIST, NODE_MAP };

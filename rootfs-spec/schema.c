@@ -286,6 +286,20 @@ static void tell_unknown(const struct node_entry *entry, const struct schema *sc
 	entry->value->bad = true;
 }
 
+/* Often a line below is not indented, or everything below is commented out. */
+static void tell_empty(const struct node_entry *entry, struct diagnostics *diagnostics)
+{
+	if (entry->value->bad)
+		return;
+	diagnose(diagnostics, entry->where, "'%s' has no value", entry->key);
+	diagnose_hint(
+		diagnostics,
+		"what belongs to it is indented below it; '%s: null' removes what is inherited",
+		entry->key);
+	entry->value->bad = true;
+	entry->value->quoted = true; /* a wrong value, and no null */
+}
+
 static void check_map(struct node *node, const struct schema *schema, struct pool *pool,
 		      struct diagnostics *diagnostics)
 {
@@ -299,7 +313,9 @@ static void check_map(struct node *node, const struct schema *schema, struct poo
 		if (!key)
 			check_free_key(entry, schema, diagnostics);
 		/* null removes what was inherited; merging judges whether there is such a thing. */
-		if (!node_is_null(entry->value) && !entry->value->bad)
+		if (node_is_null(entry->value) && !entry->value->text[0])
+			tell_empty(entry, diagnostics);
+		else if (!node_is_null(entry->value) && !entry->value->bad)
 			schema_check(entry->value, key ? key->schema : schema->value,
 				     pool_printf(pool, "'%s'", entry->key), pool, diagnostics);
 	}

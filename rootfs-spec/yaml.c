@@ -3,6 +3,7 @@
 #include <yaml.h>
 
 #include "rootfs-spec/node.h"
+#include "rootfs-spec/utf8.h"
 
 struct reader {
 	yaml_parser_t parser;
@@ -23,7 +24,8 @@ static struct where place_of_offset(const struct reader *reader, size_t offset)
 	struct where where = {reader->source, 1, 1};
 
 	for (size_t i = 0; i < offset && i < reader->source->size; i++) {
-		where.column++;
+		/* Columns count characters: continuation bytes of UTF-8 take none. */
+		where.column += ((unsigned char)reader->source->text[i] & 0xc0) != 0x80;
 		if (reader->source->text[i] == '\n') {
 			where.line++;
 			where.column = 1;
@@ -32,16 +34,39 @@ static struct where place_of_offset(const struct reader *reader, size_t offset)
 	return where;
 }
 
+/* libyaml stops at a character without naming it; what is meant depends on which one it is. */
+static const char *forbidden_start(const struct reader *reader, yaml_mark_t mark)
+{
+	const char *at = reader->source->text;
+
+	for (size_t line = 0; line < mark.line && at; line++) {
+		at = strchr(at, '\n');
+		at = at ? at + 1 : NULL;
+	}
+	for (size_t column = 0; at && *at && column < mark.column; column++) {
+		uint32_t code;
+		at += utf8_next(at, &code);
+	}
+	if (at && *at == '\t')
+		return "a tab character: YAML is indented with spaces";
+	return at && *at
+		       ? pool_printf(reader->pool, "a text that begins with '%c' needs quotes", *at)
+		       : "nothing can begin here";
+}
+
 static void tell_problem(struct reader *reader)
 {
 	const yaml_parser_t *parser = &reader->parser;
 	const char *problem = parser->problem ? parser->problem : "not YAML";
 
 	reader->failed = true;
-	if (parser->error == YAML_READER_ERROR)
+	if (strcmp(problem, "found character that cannot start any token") == 0)
+		problem = forbidden_start(reader, parser->problem_mark);
+	if (parser->error == YAML_READER_ERROR) {
 		diagnose(reader->diagnostics, place_of_offset(reader, parser->problem_offset), "%s",
 			 problem);
-	else if (parser->context && parser->context_mark.line != parser->problem_mark.line)
+		diagnose_hint(reader->diagnostics, "a spec is a text file in UTF-8");
+	} else if (parser->context && parser->context_mark.line != parser->problem_mark.line)
 		diagnose(reader->diagnostics, place(reader, parser->problem_mark),
 			 "%s (%s that began in line %zu)", problem, parser->context,
 			 parser->context_mark.line + 1);
@@ -102,6 +127,12 @@ static struct node *read_scalar(struct reader *reader, const yaml_event_t *event
 
 static void append(struct reader *reader, struct node *node, struct node_entry entry)
 {
+	if (node->count == NODE_MAX_ENTRIES) {
+		diagnose(reader->diagnostics, entry.where, "more than %u entries",
+			 NODE_MAX_ENTRIES);
+		reader->failed = true;
+		return;
+	}
 	POOL_GROW(reader->pool, node->entries, node->count);
 	node->entries[node->count++] = entry;
 }

@@ -19,6 +19,7 @@
 #include "rootfs-spec/compile.h"
 #include "rootfs-spec/files.h"
 #include "rootfs-spec/nearest.h"
+#include "rootfs-spec/node.h"
 #include "rootfs-spec/schema.h"
 #include "rootfs-spec/spec.h"
 #include "rootfs-spec/value.h"
@@ -108,6 +109,10 @@ static const struct {
 	{"keelson: 1\n\tname: t\n", "t.yaml:2:1: error: found a tab character that violates "
 				    "indentation (while scanning a plain "
 				    "scalar that began in line 1)\n    \tname: t\n    ^\n"},
+	{HEAD "services:\n\ta:\n",
+	 "t.yaml:4:1: error: a tab character: YAML is indented with spaces\n    \ta:\n    ^\n"},
+	{HEAD "version: @1\n", "t.yaml:3:10: error: a text that begins with '@' needs quotes\n"
+			       "    version: @1\n             ^\n"},
 	{HEAD "version: \"a\nb\n",
 	 "t.yaml:5:1: error: found unexpected end of stream (while scanning a quoted scalar that "
 	 "began in line 3)\n"},
@@ -126,6 +131,12 @@ static const struct {
 	{HEAD "version: \"a\\0b\"\n",
 	 "t.yaml:3:10: error: a text must not hold a NUL character\n    version: \"a\\0b\"\n"
 	 "             ^\n"},
+	/* What would command a terminal is not sent there; columns count characters. */
+	{HEAD "\"\\e[31m\\u202e\": x\n",
+	 "t.yaml:3:1: error: unknown key '?[31m?' in a spec\n    \"\\e[31m\\u202e\": x\n    ^\n"},
+	{HEAD "hostname: \xc3\xa9\xe9\n",
+	 "t.yaml:3:12: error: incomplete UTF-8 octet sequence\n    hostname: \xc3\xa9?\n"
+	 "               ^\n    a spec is a text file in UTF-8\n"},
 	{"- a\n", "t.yaml:1:1: error: a spec must be a map, not a list\n    - a\n    ^\n"},
 	/* Keys and types. */
 	{"name: t\n", "t.yaml:1:1: error: a spec without 'keelson'\n    name: t\n    ^\n"},
@@ -181,6 +192,12 @@ static const struct {
 	{HEAD A "    output: null\n",
 	 "t.yaml:6:5: error: null removes what was inherited, but there is no inherited 'output'\n"
 	 "        output: null\n        ^\n    did you mean 'output: none'?\n"},
+	{HEAD "files:\n",
+	 "t.yaml:3:1: error: 'files' has no value\n    files:\n    ^\n"
+	 "    what belongs to it is indented below it; 'files: null' removes what is inherited\n"},
+	{HEAD "services:\n  a:\n    exec:\n",
+	 "t.yaml:5:5: error: 'exec' has no value\n        exec:\n        ^\n"
+	 "    what belongs to it is indented below it; 'exec: null' removes what is inherited\n"},
 	/* Readiness. */
 	{HEAD A "    ready: htttp\n", "t.yaml:6:12: error: 'ready' must be exec or notify, or a "
 				      "list, or a map, not 'htttp'\n        ready: htttp\n"
@@ -929,6 +946,14 @@ static void a_spec_that_extends_itself_is_refused(void **state)
 	assert_int_equal(load_from(&trial, directory, "loop.yaml", NULL), -EINVAL);
 	assert_non_null(strstr(trial.told, "loop.yaml:3:10: error: './loop.yaml' extends itself"));
 	trial_end(&trial);
+	put_file(directory, "loop.yaml", HEAD "extends: loop\n");
+	assert_int_equal(load_from(&trial, directory, "loop.yaml", NULL), -EINVAL);
+	assert_non_null(strstr(trial.told, "loop.yaml:3:10: error: 'loop' extends itself"));
+	trial_end(&trial);
+	put_file(directory, "loop.yaml", HEAD "extends: ./\n");
+	assert_int_equal(load_from(&trial, directory, "loop.yaml", NULL), -EINVAL);
+	assert_non_null(strstr(trial.told, "/./: Is a directory"));
+	trial_end(&trial);
 	assert_int_equal(load_from(&trial, directory, "missing.yaml", NULL), -ENOENT);
 	assert_non_null(strstr(trial.told, "missing.yaml: No such file or directory"));
 	trial_end(&trial);
@@ -1051,6 +1076,27 @@ static void deep_and_broken_yaml_is_refused_not_followed(void **state)
 	assert_int_equal(trial_parse(&trial, "keelson: 1\nname: \xff\xfe\n"), -EINVAL);
 	assert_non_null(strstr(trial.told, "t.yaml:2:7: error: "));
 	trial_end(&trial);
+	assert_int_equal(trial_parse(&trial, "\xef\xbb\xbf" HEAD), 0);
+	trial_end(&trial);
+}
+
+/* Checking every pair of entries and quoting every line must not take for ever. */
+static void a_list_without_end_is_refused(void **state)
+{
+	static const char entry[] = "- x\n";
+	struct bytes text = {0};
+	struct trial trial;
+
+	(void)state;
+	bytes_text(&text, HEAD "controllers:\n");
+	for (size_t i = 0; i <= NODE_MAX_ENTRIES; i++)
+		bytes_add(&text, entry, strlen(entry));
+	bytes_add(&text, "", 1);
+	assert_int_equal(trial_parse(&trial, (const char *)text.data), -EINVAL);
+	assert_string_equal(trial.told, "t.yaml:10004:3: error: more than 10000 entries\n"
+					"    - x\n      ^\n");
+	trial_end(&trial);
+	bytes_free(&text);
 }
 
 int main(void)
@@ -1084,6 +1130,7 @@ int main(void)
 		cmocka_unit_test(names_are_near_by_few_edits),
 		cmocka_unit_test(texts_become_numbers_or_nothing),
 		cmocka_unit_test(the_documentation_is_what_the_schema_says),
+		cmocka_unit_test(a_list_without_end_is_refused),
 		cmocka_unit_test(deep_and_broken_yaml_is_refused_not_followed),
 	};
 
