@@ -154,6 +154,7 @@ void stop_ask(enum control_power action, enum stop_by by)
 	}
 	summary_seconds(at, sizeof(at), clock_boottime_ns());
 	log_notice("shutdown: %s at %s s", power_name(action), at);
+	supervisor_ending(node.supervisor);
 	stop.asked = true;
 	stop.action = action;
 	stop.by = by;

@@ -18,7 +18,8 @@ enum stop_by {
 
 /*
  * Take note that the end was asked for, which may happen within a call of the supervisor's; the next
- * stop_advance() begins it. When one is under way already it is forced: what is left is killed.
+ * stop_advance() begins it; people's requests to services are refused from now on. When one is under
+ * way already it is forced: what is left is killed.
  */
 void stop_ask(enum control_power action, enum stop_by by);
 

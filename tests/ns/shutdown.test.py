@@ -160,6 +160,23 @@ with tap.case("nothing is started any more once the shutdown began"), Node(
     after = node.log().split("shutdown: stop services")[1]
     assert "crashing: up" not in after, after
 
+with tap.case("a request to a service is refused once the shutdown began, whoever asked for the end"), Node(
+        service("manual", "sleep", flags=2),
+        service("stubborn", "ignore", "sleep", stop_ms=3000)) as node:
+    node.wait("stubborn", "up")
+    subprocess.run(["kill", "-TERM", str(node.pid)], check=True)
+    node.until(lambda: "shutdown: stop services" in node.log(), "the shutdown began")
+    refused = node.ctl("start", "manual")
+    equal(ended(node)[0], 0)
+    assert refused.returncode != 0, refused
+    assert "manual: up" not in node.log(), node.log()
+
+with tap.case("a node without services comes up, answers and ends"), Node() as node:
+    node.until(lambda: "): 0 services" in node.log(), "it is up")
+    equal(node.services_now(), {})
+    subprocess.run(["kill", "-TERM", str(node.pid)], check=True)
+    equal(ended(node)[0], 0)
+
 with tap.case("a critical service that failed for good ends the node with status 2"), Node(
         service("web", "sleep"),
         service("vital", "wait", "/run/go", "exit", "1", flags=1, restart="never")) as node:
