@@ -32,7 +32,10 @@ static int signal_everybody(void *argument)
 	return kill(-1, *signal) < 0 && errno != ESRCH ? -errno : 0;
 }
 
-/* Reap until no child is left (every process is one, sooner or later) or the time is over. */
+/*
+ * Reap until no child is left (every process is one, sooner or later) or the time is over, which it
+ * also is while new ones keep dying.
+ */
 static bool everybody_gone(uint64_t for_ns)
 {
 	const struct timespec nap = {.tv_nsec = 5000000};
@@ -43,11 +46,10 @@ static bool everybody_gone(uint64_t for_ns)
 
 		if (pid < 0 && errno == ECHILD)
 			return true;
-		if (pid > 0)
-			continue;
 		if (clock_boottime_ns() >= deadline_ns)
 			return false;
-		nanosleep(&nap, NULL);
+		if (pid <= 0)
+			nanosleep(&nap, NULL);
 	}
 }
 
