@@ -194,23 +194,21 @@ static void obey(uint32_t signal)
 		stop_ask(request.action, STOP_BY_PERSON);
 }
 
-/* SIGCHLD is one bit however many children ended: reap once after all that was read. */
+/*
+ * SIGCHLD is one bit however many children ended: it is remembered until there is none left. What is
+ * more than one turn takes, of signals as of children, is taken after everything else that is due.
+ */
 static void read_signals(void)
 {
 	struct signalfd_siginfo infos[8];
-	bool child = false;
-	ssize_t n;
+	ssize_t n = read(node.signal_fd, infos, sizeof(infos));
 
-	while ((n = read(node.signal_fd, infos, sizeof(infos))) > 0) {
-		for (size_t i = 0; i < (size_t)n / sizeof(infos[0]); i++) {
-			if (infos[i].ssi_signo == SIGCHLD)
-				child = true;
-			else
-				obey(infos[i].ssi_signo);
-		}
+	for (size_t i = 0; n > 0 && i < (size_t)n / sizeof(infos[0]); i++) {
+		if (infos[i].ssi_signo == SIGCHLD)
+			node.children_ended = true;
+		else
+			obey(infos[i].ssi_signo);
 	}
-	if (child)
-		supervisor_reap(node.supervisor);
 }
 
 static void handle(const struct epoll_event *event)
@@ -220,7 +218,7 @@ static void handle(const struct epoll_event *event)
 	else if (event->data.u64 == KEY_SIGNALS)
 		read_signals();
 	else if (event->data.u64 == KEY_MILESTONES)
-		milestones_read(node.milestones_fd);
+		milestones_read(&node.milestones_fd);
 }
 
 /*
@@ -260,6 +258,8 @@ static uint64_t advance(uint64_t now_ns)
 {
 	uint64_t wake_ns;
 
+	if (node.children_ended)
+		node.children_ended = supervisor_reap(node.supervisor);
 	supervisor_tick(node.supervisor, now_ns);
 	if (!stop_under_way())
 		gate_advance(now_ns);
@@ -267,6 +267,8 @@ static uint64_t advance(uint64_t now_ns)
 	if (stop_under_way())
 		stop_advance(now_ns);
 	wake_ns = earlier(feed_watchdog(now_ns), supervisor_deadline_ns(node.supervisor));
+	if (node.children_ended)
+		return now_ns;
 	return earlier(wake_ns, stop_under_way() ? stop_wake_ns() : gate_wake_ns());
 }
 

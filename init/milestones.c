@@ -30,6 +30,8 @@ int milestones_open(void)
 	return error;
 }
 
+static unsigned int heard;
+
 static void stamp(const char *file, uint64_t at_ns)
 {
 	char name[MILESTONE_NAME_BYTES];
@@ -39,23 +41,27 @@ static void stamp(const char *file, uint64_t at_ns)
 	summary_seconds(at, sizeof(at), at_ns);
 	timeline_point(node_timeline, TIMELINE_MILESTONE, name, 0, at_ns);
 	log_notice("milestone %s at %s s", name, at);
+	heard++;
 }
 
-void milestones_read(int fd)
+void milestones_read(int *fd)
 {
 	_Alignas(struct inotify_event) char buffer[2048];
 	uint64_t now_ns = clock_boottime_ns();
-	ssize_t n;
+	ssize_t n = read(*fd, buffer, sizeof(buffer));
 
-	while ((n = read(fd, buffer, sizeof(buffer))) > 0) {
-		for (ssize_t at = 0; at < n;) {
-			const struct inotify_event *event = (const void *)(buffer + at);
+	for (ssize_t at = 0; at < n && heard < MILESTONES_MAX;) {
+		const struct inotify_event *event = (const void *)(buffer + at);
 
-			at += (ssize_t)sizeof(*event) + event->len;
-			if (event->len > 0)
-				stamp(event->name, now_ns);
-			else if (event->mask & IN_Q_OVERFLOW)
-				log_warning("milestones: too many at once, some are lost");
-		}
+		at += (ssize_t)sizeof(*event) + event->len;
+		if (event->len > 0)
+			stamp(event->name, now_ns);
+		else if (event->mask & IN_Q_OVERFLOW)
+			log_warning("milestones: too many at once, some are lost");
 	}
+	if (heard < MILESTONES_MAX)
+		return;
+	log_warning("milestones: %u were heard, no more will be", heard);
+	close(*fd);
+	*fd = -1;
 }

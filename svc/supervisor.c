@@ -21,6 +21,9 @@
 /* Messages taken in one turn, so that a flood does not keep the rest waiting. */
 #define NOTIFY_TURN 32
 
+/* Children reaped in one turn: orphans may die as fast as they are reaped. */
+#define REAP_TURN 256
+
 #define GENERATION_MASK 0xffffffu
 #define PATH_BYTES 128
 
@@ -430,13 +433,16 @@ static void reap_other(struct supervisor *supervisor, const siginfo_t *info)
 	waitid(P_PID, (id_t)info->si_pid, &reaped, WEXITED | WNOHANG);
 }
 
-void supervisor_reap(struct supervisor *supervisor)
+bool supervisor_reap(struct supervisor *supervisor)
 {
-	for (;;) {
+	bool more = true;
+
+	for (uint32_t i = 0; more && i < REAP_TURN; i++) {
 		siginfo_t info = {0};
 
-		/* One SIGCHLD may stand for many deaths: go on until there is none left. */
-		if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) < 0 || info.si_pid == 0)
+		more = waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+		       info.si_pid != 0;
+		if (!more)
 			break;
 		uint32_t index = find_main(supervisor->world, info.si_pid);
 
@@ -446,4 +452,5 @@ void supervisor_reap(struct supervisor *supervisor)
 			life_main_ended(supervisor, index, &info);
 	}
 	settle(supervisor);
+	return more;
 }

@@ -9,7 +9,7 @@
  *             epoll_wait(..., timeout until supervisor_deadline_ns(supervisor));
  *             now = clock_boottime_ns();
  *             for each event: if (supervisor_owns(event.data.u64)) supervisor_handle(...);
- *             on SIGCHLD (signalfd): supervisor_reap(supervisor);
+ *             on SIGCHLD (signalfd): supervisor_reap(supervisor), again while it says so;
  *             supervisor_tick(supervisor, now);
  *     }
  *
@@ -90,10 +90,11 @@ uint64_t supervisor_deadline_ns(const struct supervisor *supervisor);
 void supervisor_tick(struct supervisor *supervisor, uint64_t now_ns);
 
 /*
- * Reap every child that ended, to be called on SIGCHLD: deaths of main processes are recorded in the
- * world before they are reaped, orphans are counted in world->reaped_orphans.
+ * Reap children that ended, to be called on SIGCHLD: deaths of main processes are recorded in the
+ * world before they are reaped, orphans are counted in world->reaped_orphans. One turn takes a
+ * bounded number. True: there may be more, call again after whatever else is due.
  */
-void supervisor_reap(struct supervisor *supervisor);
+bool supervisor_reap(struct supervisor *supervisor);
 
 /* Start, stop or restart by index as a person would: for PID 1's own use. 0 or -EINVAL. */
 int supervisor_request(struct supervisor *supervisor, enum control_verb verb, uint32_t service);

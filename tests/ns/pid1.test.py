@@ -66,6 +66,16 @@ with tap.case("a file in the milestones directory is stamped and said"), Node(
     names = [event["name"] for event in events if event["kind"] == "milestone"]
     equal(names, ["pod-runs", "two?words?keelson??up"])
 
+with tap.case("a flood of milestones is heard only so far, and the node goes on"), Node(
+        service("web", "sleep")) as node:
+    node.wait("web", "up")
+    node.run("sh", "-c", "i=0; while [ $i -lt 300 ]; do : >/run/keelson/milestones/m$i; "
+                         "i=$((i+1)); done")
+    node.until(lambda: "64 were heard, no more will be" in node.log(), "it is said")
+    events = json.loads(node.done("--json", "analyze"))["events"]
+    equal(len([event for event in events if event["kind"] == "milestone"]), 64)
+    node.done("restart", "web")
+
 with tap.case("one line sums the boot up"), Node(
         service("one", "sleep"), service("two", "sleep"),
         service("manual", "sleep", flags=2)) as node:
@@ -86,6 +96,29 @@ with tap.case("orphans are reaped, many at once"), Node(service("web", "sleep"))
     node.run("sh", "-c", "for i in 1 2 3 4 5 6 7 8 9; do (sleep 0.5 >/dev/null 2>&1 &) ; done")
     node.until(lambda: children(node) >= before + 9, "PID 1 is their parent")
     node.until(lambda: children(node) == before, "nobody is left")
+
+# More than PID 1 reaps in one turn, and all of them die at the same moment.
+CROWD = """
+import os, time
+reading, writing = os.pipe()
+for _ in range(600):
+    if os.fork() == 0:
+        os.close(writing)
+        os.read(reading, 1)
+        os._exit(0)
+"""
+
+with tap.case("a crowd of orphans that die at once is reaped to the last"), Node(
+        service("web", "sleep")) as node:
+    node.wait("web", "up")
+    before = children(node)
+    node.run(sys.executable, "-S", "-E", "-c", CROWD)
+
+    def reaped():
+        return json.loads(node.done("--json", "status"))["reaped_orphans"]
+
+    node.until(lambda: reaped() >= 600, "six hundred are reaped")
+    equal(children(node), before)
 
 with tap.case("after the start PID 1 asks the kernel for no memory"), Node(
         service("base", "sleep", backoff_ms=(10, 10)),
