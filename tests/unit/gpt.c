@@ -325,6 +325,39 @@ static void a_header_that_makes_no_sense_is_refused(void **state)
 	assert_int_equal(gpt_header_parse(good, 512, 1, UINT64_MAX, &header, &reason), -EBADMSG);
 }
 
+static void put_at(uint8_t *sector, uint32_t at, uint64_t value)
+{
+	image_put64(sector + at, value);
+	fix_crc(sector);
+}
+
+/* A backup in the middle of a disk that grew: its entries could lie over it, or be another's. */
+static void a_backup_whose_entries_or_primary_are_not_its_own_is_refused(void **state)
+{
+	const uint64_t last = IMAGE_SECTORS - 1;
+	uint8_t sector[512];
+	struct gpt_header header;
+	const char *reason;
+	int fd = make_disk(512);
+
+	(void)state;
+	gpt_encode_header(&made, true, sector);
+	assert_int_equal(gpt_header_parse(sector, 512, last, 2 * IMAGE_SECTORS, &header, &reason),
+			 0);
+	put_at(sector, 72, last - 3);
+	assert_int_equal(gpt_header_parse(sector, 512, last, 2 * IMAGE_SECTORS, &header, &reason),
+			 -EBADMSG);
+	assert_string_equal(reason, "entries overlap the header");
+	gpt_encode_header(&made, true, sector);
+	put_at(sector, 32, 5);
+	put(fd, last * 512, sector, sizeof(sector));
+	assert_int_equal(reread(fd, 512), 0);
+	assert_non_null(got.backup_fault);
+	damage(fd, 512 + 60);
+	assert_int_equal(reread(fd, 512), -EBADMSG);
+	close(fd);
+}
+
 static void only_a_protective_mbr_says_that_the_table_is_this_one(void **state)
 {
 	uint8_t sector[GPT_MBR_BYTES] = {[510] = 0x55, [511] = 0xaa};
@@ -684,6 +717,7 @@ int main(void)
 		cmocka_unit_test(a_disk_that_grew_and_lost_its_primary_finds_its_backup),
 		cmocka_unit_test(a_disk_cut_off_before_its_backup_still_works),
 		cmocka_unit_test(a_header_that_makes_no_sense_is_refused),
+		cmocka_unit_test(a_backup_whose_entries_or_primary_are_not_its_own_is_refused),
 		cmocka_unit_test(only_a_protective_mbr_says_that_the_table_is_this_one),
 		cmocka_unit_test(an_entry_outside_the_usable_area_does_not_exist),
 		cmocka_unit_test(mutated_tables_are_refused_or_harmless),
