@@ -18,9 +18,10 @@
 #define ROOTS_AGE_S 3600
 
 /*
- * Clusters of 64 KiB take a fifth off clusters of 4 KiB; larger ones gain another two per cent and
- * make small reads dearer. Packing tails into inodes gains a thousandth, and the kernel calls it
- * experimental. Level 12 is lz4hc's best.
+ * Clusters of 16 KiB take a tenth off clusters of 4 KiB and boot as fast; 64 KiB take another tenth
+ * off, but a small read then decompresses, and with verity hashes, four times as much: a tenth more
+ * boot time (docs/benchmarks.md). Packing tails into inodes gains a thousandth, and the kernel calls
+ * it experimental. Level 12 is lz4hc's best.
  */
 static int make_erofs(const struct spec_image *format, struct pool *pool, const char *root,
 		      const char *uuid, const char *image)
@@ -34,7 +35,7 @@ static int make_erofs(const struct spec_image *format, struct pool *pool, const 
 
 	if (strcmp(compression, "none") != 0) {
 		argv[n++] = strcmp(compression, "lz4") == 0 ? "-zlz4" : "-zlz4hc,12";
-		argv[n++] = "-C65536";
+		argv[n++] = "-C16384";
 	}
 	argv[n++] = image;
 	argv[n++] = root;

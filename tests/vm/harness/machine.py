@@ -94,7 +94,7 @@ class Machine:
         arguments = [
             "qemu-system-x86_64", "-machine", "pc", "-smp", str(cpus), "-m", memory,
             "-accel", "kvm" if accel == "kvm" else "tcg,thread=multi",
-            "-cpu", "host" if accel == "kvm" else "qemu64,+rdrand",
+            "-cpu", "host" if accel == "kvm" else "qemu64,+rdrand,+ssse3",
             "-nodefaults", "-no-user-config", "-display", "none",
             "-kernel", str(kernel), "-initrd", str(initrd), "-append", cmdline,
             "-chardev", "stdio,id=console,signal=off"
