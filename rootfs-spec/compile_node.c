@@ -113,21 +113,6 @@ void compile_paths(struct compiler *compiler)
 	}
 }
 
-/*
- * sysctl(8): whichever of '.' and '/' comes first separates; the other is part of a name, as in
- * net/ipv4/conf/eth0.1/forwarding.
- */
-static const char *sysctl_path(const char *name, struct pool *pool)
-{
-	char *path = pool_printf(pool, "/proc/sys/%s", name);
-	char *at = path + strlen("/proc/sys/");
-
-	if (at[strcspn(at, "./")] == '.')
-		for (; *at; at++)
-			*at = *at == '.' ? '/' : *at == '/' ? '.' : *at;
-	return path;
-}
-
 struct plan_list compile_settings(struct compiler *compiler, const struct spec_setting *settings,
 				  size_t count, bool sysctl)
 {
@@ -136,8 +121,8 @@ struct plan_list compile_settings(struct compiler *compiler, const struct spec_s
 	for (size_t i = 0; i < count; i++) {
 		const char *name = settings[i].name.text;
 		struct plan_setting setting = {
-			.path = compile_text(compiler,
-					     sysctl ? sysctl_path(name, compiler->pool) : name),
+			.path = compile_text(
+				compiler, sysctl ? spec_sysctl_path(name, compiler->pool) : name),
 			.value = compile_text(compiler, settings[i].value),
 			.flags = settings[i].optional ? PLAN_SETTING_OPTIONAL : 0,
 		};

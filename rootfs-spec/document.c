@@ -365,6 +365,9 @@ static struct node *load_source(struct loader *loader, struct source *source)
 	struct node *extends = node_value(node, "extends"), *base = NULL;
 	if (extends && !extends->bad && !node_is_null(extends))
 		base = load_base(loader, extends);
+	/* Without what it builds on, a spec would only be told what follows from that. */
+	if (extends && !node_is_null(extends) && !base)
+		return NULL;
 	struct node *merged = merge(loader, base, node, &schema_spec);
 	drop(merged, "extends"); /* what it says is in the document now */
 	return merged;

@@ -2,8 +2,8 @@
 #include <string.h>
 
 #include "rootfs-spec/names.h"
-#include "rootfs-spec/nearest.h"
 #include "rootfs-spec/schema.h"
+#include "rootfs-spec/schema_suggest.h"
 #include "rootfs-spec/value.h"
 
 static bool only(const char *text, const char *letters)
@@ -59,7 +59,7 @@ static bool is_boolean(const char *text)
 static bool is_duration(const char *text)
 {
 	uint64_t value;
-	return value_duration(text, &value);
+	return value_duration(text, &value) && value <= VALUE_MAX_DURATION_NS;
 }
 
 static bool is_size(const char *text)
@@ -205,28 +205,9 @@ static void tell_wrong(struct node *node, const struct schema *schema, const cha
 	node->bad = true;
 	diagnose(diagnostics, node->where, "%s must be %s, not %s", label,
 		 expected(schema, diagnostics->pool), node_found(node, diagnostics->pool));
-}
-
-static const char *nearest_choice(const char *const *choices, const char *text)
-{
-	size_t count = 0;
-
-	while (choices[count])
-		count++;
-	return nearest_name(text, choices, count);
-}
-
-/* The nearest name for a scalar that is one of many names. */
-static const char *suggestion(const struct schema *schema, const char *text, struct pool *pool)
-{
-	switch (schema->scalar) {
-	case SCHEMA_CHOICE: return nearest_choice(schema->choices, text);
-	case SCHEMA_SIGNAL: return nearest_choice(value_signals, text);
-	case SCHEMA_RESOURCE: return nearest_choice(value_resources, text);
-	case SCHEMA_CAPABILITY: return names_nearest_capability(text, pool);
-	case SCHEMA_SYSCALL: return names_nearest_system_call(text, pool);
-	default: return NULL;
-	}
+	if (node->kind == NODE_SCALAR && schema->element && !schema->scalar)
+		diagnose_hint(diagnostics, "a list is written [a, b], or with '- ' before each "
+					   "entry on a line of its own");
 }
 
 static void check_scalar(struct node *node, const struct schema *schema, const char *label,
@@ -234,6 +215,7 @@ static void check_scalar(struct node *node, const struct schema *schema, const c
 {
 	bool right;
 	int64_t number;
+	uint64_t longer;
 
 	if (!schema->scalar || node_is_null(node)) {
 		tell_wrong(node, schema, label, diagnostics);
@@ -256,9 +238,12 @@ static void check_scalar(struct node *node, const struct schema *schema, const c
 		diagnose(diagnostics, node->where, "unknown capability '%s'", node->text);
 	else if (schema->scalar == SCHEMA_SYSCALL)
 		diagnose(diagnostics, node->where, "unknown system call '%s'", node->text);
+	else if (schema->scalar == SCHEMA_DURATION && value_duration(node->text, &longer))
+		diagnose(diagnostics, node->where, "%s must be at most 365d, not '%s'", label,
+			 node->text);
 	else
 		tell_wrong(node, schema, label, diagnostics);
-	diagnose_suggest(diagnostics, suggestion(schema, node->text, diagnostics->pool));
+	diagnose_suggest(diagnostics, schema_suggest_value(schema, node->text, diagnostics->pool));
 }
 
 static void check_free_key(const struct node_entry *entry, const struct schema *schema,
@@ -277,12 +262,8 @@ static void check_free_key(const struct node_entry *entry, const struct schema *
 static void tell_unknown(const struct node_entry *entry, const struct schema *schema,
 			 struct diagnostics *diagnostics)
 {
-	struct nearest nearest = {.name = entry->key};
-
 	diagnose(diagnostics, entry->where, "unknown key '%s' in %s", entry->key, schema->what);
-	for (const struct schema_key *key = schema->keys; key->name; key++)
-		nearest_offer(&nearest, key->name);
-	diagnose_suggest(diagnostics, nearest.best);
+	diagnose_suggest(diagnostics, schema_suggest_key(schema, entry->key));
 	entry->value->bad = true;
 }
 

@@ -275,4 +275,7 @@ void spec_print(const struct spec *spec, bool origins, struct bytes *out);
 /* The policy of that name, or NULL. */
 const struct spec_policy *spec_policy(const struct spec *spec, const char *name);
 
+/* "net.ipv4.ip_forward" -> "/proc/sys/net/ipv4/ip_forward" */
+const char *spec_sysctl_path(const char *name, struct pool *pool);
+
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The checks that take more than one part of the spec to see. */
+#include <ctype.h>
 #include <string.h>
 
 #include "rootfs-spec/nearest.h"
@@ -262,6 +263,37 @@ static void check_duplicates(const struct spec *spec, struct diagnostics *diagno
 				     "the package", diagnostics);
 }
 
+/* RFC 1123; kubelet registers the node by this name, and takes no other characters. */
+static bool is_hostname(const char *name)
+{
+	char before = '.';
+
+	for (; *name; before = *name++) {
+		bool inner = *name == '-' || *name == '.';
+		if (!inner && !isalnum((unsigned char)*name))
+			return false;
+		if ((inner && before == '.') || (*name == '.' && before == '-'))
+			return false;
+	}
+	return before != '.' && before != '-';
+}
+
+static void check_hostname(const struct spec *spec, struct diagnostics *diagnostics)
+{
+	const struct text *hostname = &spec->hostname;
+
+	if (!hostname->text)
+		return;
+	if (strlen(hostname->text) > 64)
+		diagnose(diagnostics, hostname->where, "a host name has at most 64 bytes");
+	if (is_hostname(hostname->text))
+		return;
+	diagnose(diagnostics, hostname->where, "'%s' is no host name: letters, digits, '-' and '.'",
+		 hostname->text);
+	if (hostname->text == spec->name.text)
+		diagnose_hint(diagnostics, "without 'hostname' the name is the host's, too");
+}
+
 void spec_check_parts(struct spec *spec, struct diagnostics *diagnostics)
 {
 	check_policies(spec, diagnostics);
@@ -271,6 +303,5 @@ void spec_check_parts(struct spec *spec, struct diagnostics *diagnostics)
 		check_cgroup(spec, i, diagnostics);
 		check_logs(spec, i, diagnostics);
 	}
-	if (spec->hostname.text && strlen(spec->hostname.text) > 64)
-		diagnose(diagnostics, spec->hostname.where, "a host name has at most 64 bytes");
+	check_hostname(spec, diagnostics);
 }

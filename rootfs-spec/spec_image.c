@@ -241,6 +241,17 @@ static void read_pods(const struct view *view, struct spec_pods *pods)
 	}
 }
 
+/* What is smaller holds no file system that is of use; what is larger is a unit too many. */
+static uint64_t partition_size(const struct view *view, const char *key, bool or_none)
+{
+	uint64_t bytes = view_size(view, key);
+
+	if ((bytes < (16ull << 20) && !(bytes == 0 && or_none)) || bytes > (4ull << 40))
+		diagnose(view->diagnostics, view_where(view, key),
+			 "'%s' must be %sbetween 16MiB and 4TiB", key, or_none ? "0 or " : "");
+	return bytes;
+}
+
 void spec_read_image(const struct view *root, struct spec *spec)
 {
 	struct view image = view_map(root, "image"), pods = view_map(root, "pods");
@@ -249,11 +260,11 @@ void spec_read_image(const struct view *root, struct spec *spec)
 
 	read_format(&image, &spec->image);
 	read_pods(&pods, &spec->pods);
-	spec->disk.esp_bytes = view_size(&disk, "esp");
-	spec->disk.state_bytes = view_size(&disk, "state");
+	spec->disk.esp_bytes = partition_size(&disk, "esp", true);
+	spec->disk.state_bytes = partition_size(&disk, "state", false);
 	spec->slots = (struct spec_slots){
 		.tries = (uint32_t)view_integer(&slots, "tries"),
-		.size_bytes = view_size(&slots, "size"),
+		.size_bytes = partition_size(&slots, "size", true),
 		.healthy_services = view_texts(&healthy, "services"),
 		.healthy_for_ns = view_duration(&healthy, "for"),
 		.healthy_deadline_ns = view_duration(&healthy, "deadline"),

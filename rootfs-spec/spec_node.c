@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "rootfs-spec/mount_options.h"
+#include "rootfs-spec/mount_types.h"
 #include "rootfs-spec/spec_parts.h"
 
 static const char partition_prefix[] = "partition:";
@@ -13,6 +14,32 @@ static bool is(struct text text, const char *word)
 }
 
 /* ---- mounts ---- */
+
+/* A file system that nobody has, or that lies on a device where none is named, fails at boot. */
+static void check_type(const struct view *view, const struct spec_mount *mount)
+{
+	static const char label[] = "PARTLABEL=";
+	const char *type = mount->type.text, *source = mount->source.text;
+
+	if (!type)
+		return;
+	if (mount_type_of(type) == MOUNT_TYPE_UNKNOWN && mount_type_nearest(type)) {
+		diagnose(view->diagnostics, mount->type.where, "there is no file system '%s'",
+			 type);
+		diagnose_suggest(view->diagnostics, mount_type_nearest(type));
+	}
+	if (mount_type_of(type) != MOUNT_TYPE_DEVICE || mount->source_kind != PLAN_SOURCE_NONE)
+		return;
+	if (!view_has(view, "source")) {
+		diagnose(view->diagnostics, view->where, "%s without a 'source' to mount", type);
+		return;
+	}
+	diagnose(view->diagnostics, mount->source.where,
+		 "%s is mounted from /dev/... or partition:NAME, not from '%s'", type, source);
+	if (strncmp(source, label, strlen(label)) == 0)
+		diagnose_suggest(view->diagnostics,
+				 pool_printf(view->pool, "partition:%s", source + strlen(label)));
+}
 
 static void read_source(const struct view *view, struct spec_mount *mount)
 {
@@ -37,6 +64,7 @@ static void read_source(const struct view *view, struct spec_mount *mount)
 		if (!source->text)
 			source->text = mount->type.text;
 	}
+	check_type(view, mount);
 	if (mount->source_kind != PLAN_SOURCE_NONE && source->text && strstr(source->text, ".."))
 		diagnose(view->diagnostics, source->where, "a source must not lead upwards");
 }
@@ -278,6 +306,45 @@ void spec_read_paths(const struct view *root, struct spec *spec)
 
 /* ---- sysctls ---- */
 
+/*
+ * sysctl(8): whichever of '.' and '/' comes first separates; the other is part of a name, as in
+ * net/ipv4/conf/eth0.1/forwarding.
+ */
+const char *spec_sysctl_path(const char *name, struct pool *pool)
+{
+	char *path = pool_printf(pool, "/proc/sys/%s", name);
+	char *at = path + strlen("/proc/sys/");
+
+	if (at[strcspn(at, "./")] == '.')
+		for (; *at; at++)
+			*at = *at == '.' ? '/' : *at == '/' ? '.' : *at;
+	return path;
+}
+
+static bool same_sysctl(const char *a, const char *b)
+{
+	/* The same separator, or each has the other's wherever there is one. */
+	bool swapped = a[strcspn(a, "./")] != b[strcspn(b, "./")];
+
+	for (; *a && *b; a++, b++) {
+		char letter = swapped && *b == '.' ? '/' : swapped && *b == '/' ? '.' : *b;
+		if (*a != letter)
+			return false;
+	}
+	return *a == *b;
+}
+
+/* Two names of one parameter are two keys to YAML; which value holds would be a matter of luck. */
+static void tell_same_sysctl(const struct spec *spec, const struct spec_setting *setting,
+			     struct diagnostics *diagnostics)
+{
+	for (size_t i = 0; i < spec->sysctl_count; i++)
+		if (same_sysctl(spec->sysctls[i].name.text, setting->name.text))
+			diagnose(diagnostics, setting->name.where,
+				 "'%s' and '%s' are the same parameter", setting->name.text,
+				 spec->sysctls[i].name.text);
+}
+
 void spec_read_sysctls(const struct view *root, struct spec *spec)
 {
 	const struct node *map = view_node(root, "sysctl");
@@ -300,6 +367,7 @@ void spec_read_sysctls(const struct view *root, struct spec *spec)
 		}
 		if (!setting.value)
 			continue;
+		tell_same_sysctl(spec, &setting, root->diagnostics);
 		POOL_GROW(spec->pool, spec->sysctls, spec->sysctl_count);
 		spec->sysctls[spec->sysctl_count++] = setting;
 	}

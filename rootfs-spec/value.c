@@ -137,7 +137,7 @@ bool value_signal(const char *text, uint32_t *number)
 		text += 3;
 	/* The node's libc is musl: SIGRTMIN is 35 there, as in glibc 34. Count as people expect. */
 	if (strncasecmp(text, "RTMIN+", 6) == 0 && value_integer(text + 6, &value)) {
-		*number = (uint32_t)(34 + value);
+		*number = 34 + (uint32_t)value;
 		return value >= 0 && value <= 30;
 	}
 	for (size_t i = 0; value_signals[i]; i++)

@@ -15,6 +15,9 @@ bool value_boolean(const char *text, bool *value);
 /* "30s", "5min", "1min30s", "100ms": ns us ms s min h d. A number alone only if it is 0. */
 bool value_duration(const char *text, uint64_t *ns);
 
+/* What a spec may say: so that a node can add any two of them to a clock. */
+#define VALUE_MAX_DURATION_NS (365 * 86400 * 1000000000ull)
+
 /* "64KiB", "4Mi", "96MiB", "1GiB", or a number of bytes. Powers of 1024 only. */
 bool value_size(const char *text, uint64_t *bytes);
 

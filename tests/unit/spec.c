@@ -151,7 +151,21 @@ static const struct {
 				 "    services: [a]\n              ^\n"},
 	{HEAD "services:\n  a: {exec: /bin/a}\n",
 	 "t.yaml:4:13: error: 'exec' must be a list, not '/bin/a'\n      a: {exec: /bin/a}\n"
-	 "                ^\n"},
+	 "                ^\n    a list is written [a, b], or with '- ' before each entry on a "
+	 "line of "
+	 "its own\n"},
+	{HEAD A "    ExecStart: /bin/a\n",
+	 "t.yaml:6:5: error: unknown key 'ExecStart' in a service\n        ExecStart: /bin/a\n"
+	 "        ^\n    did you mean 'exec'?\n"},
+	{HEAD A "    env: {A: b}\n",
+	 "t.yaml:6:5: error: unknown key 'env' in a service\n"
+	 "        env: {A: b}\n        ^\n    did you mean 'environment'?\n"},
+	{HEAD "image: {budget: 96 MB}\n",
+	 "t.yaml:3:17: error: 'budget' must be a size such as 64KiB, 96MiB or 1GiB, not '96 MB'\n"
+	 "    image: {budget: 96 MB}\n                    ^\n    did you mean '96MiB'?\n"},
+	{HEAD A "    stop-timeout: 366d\n",
+	 "t.yaml:6:19: error: 'stop-timeout' must be at most 365d, not '366d'\n"
+	 "        stop-timeout: 366d\n                      ^\n"},
 	{HEAD "services:\n  a: {}\n",
 	 "t.yaml:4:3: error: a service without 'exec'\n      a: {}\n      ^\n"},
 	{HEAD "services:\n  a: {exec: []}\n",
@@ -163,10 +177,11 @@ static const struct {
 	 "t.yaml:4:3: error: a key of 'services' must be a name of lower-case letters, digits, "
 	 "'.', '_' and '-', not 'A'\n      A: {exec: [/bin/a]}\n      ^\n"},
 	{HEAD A "    critical: yes\n", "t.yaml:6:15: error: 'critical' must be true or false, not "
-				       "'yes'\n        critical: yes\n                  ^\n"},
+				       "'yes'\n        critical: yes\n                  ^\n"
+				       "    did you mean 'true'?\n"},
 	{HEAD A "    start-timeout: 30\n",
 	 "t.yaml:6:20: error: 'start-timeout' must be a duration such as 100ms, 30s or 5min, not "
-	 "'30'\n        start-timeout: 30\n                       ^\n"},
+	 "'30'\n        start-timeout: 30\n                       ^\n    did you mean '30s'?\n"},
 	{HEAD A "    stop-timeout: 0\n",
 	 "t.yaml:6:19: error: 'stop-timeout' must not be 0: every wait has an end\n"
 	 "        stop-timeout: 0\n                      ^\n"},
@@ -302,6 +317,31 @@ static const struct {
 	{HEAD "mounts: {/v: {type: bind}}\n",
 	 "t.yaml:3:10: error: a bind mount needs a 'source' that is an absolute path\n"
 	 "    mounts: {/v: {type: bind}}\n             ^\n"},
+	{HEAD "mounts: {/v: {type: ext4}}\n",
+	 "t.yaml:3:10: error: ext4 without a 'source' to mount\n    mounts: {/v: {type: ext4}}\n"
+	 "             ^\n"},
+	{HEAD "mounts: {/v: {type: ext4, source: PARTLABEL=state}}\n",
+	 "t.yaml:3:35: error: ext4 is mounted from /dev/... or partition:NAME, not from "
+	 "'PARTLABEL=state'\n    mounts: {/v: {type: ext4, source: PARTLABEL=state}}\n"
+	 "                                      ^\n    did you mean 'partition:state'?\n"},
+	{HEAD "mounts: {/v: {type: tmpsf}}\n",
+	 "t.yaml:3:21: error: there is no file system 'tmpsf'\n    mounts: {/v: {type: tmpsf}}\n"
+	 "                        ^\n    did you mean 'tmpfs'?\n"},
+	{HEAD "sysctl: {net.ipv4.ip_forward: 1, net/ipv4/ip_forward: 0}\n",
+	 "t.yaml:3:34: error: 'net/ipv4/ip_forward' and 'net.ipv4.ip_forward' are the same "
+	 "parameter\n    sysctl: {net.ipv4.ip_forward: 1, net/ipv4/ip_forward: 0}\n"
+	 "                                     ^\n"},
+	{HEAD "hostname: a_b\n",
+	 "t.yaml:3:11: error: 'a_b' is no host name: letters, digits, '-' and '.'\n"
+	 "    hostname: a_b\n              ^\n"},
+	{"keelson: 1\nname: a_b\n",
+	 "t.yaml:2:7: error: 'a_b' is no host name: letters, digits, '-' and '.'\n    name: a_b\n"
+	 "          ^\n    without 'hostname' the name is the host's, too\n"},
+	{HEAD "disk: {esp: 1MiB, state: 0}\n",
+	 "t.yaml:3:13: error: 'esp' must be 0 or between 16MiB and 4TiB\n"
+	 "    disk: {esp: 1MiB, state: 0}\n                ^\n"
+	 "t.yaml:3:26: error: 'state' must be between 16MiB and 4TiB\n"
+	 "    disk: {esp: 1MiB, state: 0}\n                             ^\n"},
 	{HEAD "files: [{to: /a, from: /no/such/file}]\n",
 	 "t.yaml:3:24: error: /no/such/file: No such file or directory\n"
 	 "    files: [{to: /a, from: /no/such/file}]\n                           ^\n"},
@@ -322,6 +362,13 @@ static const struct {
 	 "t.yaml:3:40: error: squashfs cannot be compressed with lz4\n"
 	 "    image: {format: squashfs, compression: lz4}\n"
 	 "                                           ^\n    squashfs takes zstd or none\n"},
+	/* One mistake, not all that follows from it. */
+	{HEAD "extends: no-such\nservices: {a: {restart: never}}\n",
+	 "t.yaml:3:10: error: there is no profile 'no-such'\n    extends: no-such\n             ^\n"
+	 "    looked for no-such.yaml beside this file and where keelson is installed\n"},
+	{HEAD "extends: null\n",
+	 "t.yaml:3:1: error: null removes what was inherited, but there is no inherited 'extends'\n"
+	 "    extends: null\n    ^\n"},
 	{HEAD "extends: no-such\n",
 	 "t.yaml:3:10: error: there is no profile 'no-such'\n    extends: no-such\n             ^\n"
 	 "    looked for no-such.yaml beside this file and where keelson is installed\n"},
@@ -586,7 +633,7 @@ static void sysctls_become_paths(void **state)
 	(void)state;
 	trial_compile(&trial, HEAD "sysctl:\n  net.ipv4.ip_forward: 1\n"
 				   "  net/ipv4/conf/eth0.1/forwarding: {value: 0, optional: true}\n"
-				   "  net.ipv4.conf.eth0/1.forwarding: 1\n");
+				   "  net.ipv4.conf.eth0/2.forwarding: 1\n");
 	const struct plan_setting *setting = plan_setting(&trial.plan,
 							  trial.plan.system->sysctls.first);
 	assert_string_equal(plan_string(&trial.plan, setting[0].path),
@@ -595,7 +642,7 @@ static void sysctls_become_paths(void **state)
 			    "/proc/sys/net/ipv4/conf/eth0.1/forwarding");
 	assert_int_equal(setting[1].flags, PLAN_SETTING_OPTIONAL);
 	assert_string_equal(plan_string(&trial.plan, setting[2].path),
-			    "/proc/sys/net/ipv4/conf/eth0.1/forwarding");
+			    "/proc/sys/net/ipv4/conf/eth0.2/forwarding");
 	trial_end(&trial);
 }
 
