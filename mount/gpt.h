@@ -22,7 +22,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "mount/gpt_types.h"
+#include "rootfs-spec/gpt_types.h"
 
 #define GPT_SECTOR_MAX_BYTES 4096u
 #define GPT_MBR_BYTES 512u

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "rootfs-spec/disk.h"
 
-#include "mount/gpt_types.h"
 #include "rootfs-spec/files.h"
+#include "rootfs-spec/gpt_types.h"
 #include "rootfs-spec/identity.h"
 #include "rootfs-spec/report.h"
 #include "rootfs-spec/rootimage.h"

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The disk: a GPT with an ESP, two slots of three partitions each (root, hash tree, header) that
- * follow each other, and the state. Types and names are mount/gpt_types.h. Both slots are filled
- * with the same image, a at priority 2 and b at 1, neither blessed: a node has a second slot to
- * fall back to from its first boot on. The file is sparse.
+ * follow each other, and the state. Types and names are in gpt_types.h. Both slots are filled with
+ * the same image, a at priority 2 and b at 1, neither blessed: a node has a second slot to fall
+ * back to from its first boot on. The file is sparse.
  */
 #ifndef KEELSON_DISK_H
 #define KEELSON_DISK_H
