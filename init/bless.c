@@ -82,8 +82,15 @@ static int apply(const struct record *record, const struct slot_change *change)
 	return 0;
 }
 
-static int bless(const struct record *record, uint32_t tries)
+struct blessing {
+	const struct record *record;
+	uint32_t tries;
+};
+
+static int bless(void *argument)
 {
+	const struct blessing *blessing = argument;
+	const struct record *record = blessing->record;
 	struct slot_view views[SLOT_COUNT];
 	struct slot_change change;
 	int error = look(record, views);
@@ -92,17 +99,15 @@ static int bless(const struct record *record, uint32_t tries)
 		log_error("disk: %s: read partition table: %s", record->disk, log_errno(error));
 		return error;
 	}
-	change = slot_bless(views, record->slot, tries);
+	change = slot_bless(views, record->slot, blessing->tries);
 	return apply(record, &change);
 }
 
-pid_t bless_start(const struct record *record, uint32_t tries)
+pid_t bless_start(const struct record *record, uint32_t tries, int *pidfd)
 {
-	pid_t pid = fork();
+	struct blessing blessing = {record, tries};
 
-	if (pid == 0)
-		_exit(-bless(record, tries) & 0xff);
-	return pid < 0 ? -errno : pid;
+	return child_start(bless, &blessing, pidfd);
 }
 
 static int refund(void *argument)

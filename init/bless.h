@@ -14,13 +14,12 @@
 #include "svc/control.h"
 
 /*
- * Bless the slot that `record` tells of, in a child that is not waited for. Returns its pid or
- * negative errno; its exit status is 0 or a positive errno. `tries`: what a good slot starts the
- * next boot with.
+ * Begin to bless the slot that `record` tells of: child_start() of mount/child.h. `tries`: what a
+ * good slot starts the next boot with.
  */
-pid_t bless_start(const struct record *record, uint32_t tries);
+pid_t bless_start(const struct record *record, uint32_t tries, int *pidfd);
 
-/* Give the burned try back, in a timed child. 0 or negative errno. */
+/* Give the burned try back, in a timed child. 0 or negative errno. Not while a blessing writes. */
 int bless_refund(const struct record *record);
 
 /* What the disk says of both slots now, read in a timed child. 0 or negative errno. */

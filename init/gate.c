@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "init/gate.h"
 
+#include <signal.h>
+
 #include "init/bless.h"
 #include "init/health.h"
 #include "init/marks.h"
@@ -8,15 +10,26 @@
 #include "init/slot.h"
 #include "init/stop.h"
 #include "init/summary.h"
+#include "mount/child.h"
+#include "mount/sys.h"
 #include "svc/format.h"
 #include "svc/log.h"
 
-#define RETRY_NS 10000000000ull /* after a blessing that the disk did not take */
+#define BLESS_NS 30000000000ull       /* for the disk to take a blessing */
+#define BLESS_LAST_NS 3000000000ull   /* the same when the node is about to end */
+#define RETRY_FIRST_NS 10000000000ull /* after one that it did not take; then twice as long */
+#define RETRY_LAST_NS 640000000000ull
 
 static uint64_t wake_ns = UINT64_MAX;
-static uint64_t retry_ns;
-static pid_t blessing; /* the child that writes, 0: none */
 static bool given_up;
+
+static struct {
+	pid_t pid; /* the child that writes, 0: none */
+	int pidfd;
+	uint64_t deadline_ns; /* UINT64_MAX: none, or it was killed and has to end now */
+	uint64_t retry_ns;    /* not before */
+	uint64_t wait_ns;     /* before the last retry */
+} blessing = {.pidfd = -1, .deadline_ns = UINT64_MAX};
 
 static void say(const char *what, uint64_t at_ns)
 {
@@ -29,36 +42,70 @@ static void say(const char *what, uint64_t at_ns)
 	log_notice("slot %c: %s at %s s", slot_letter(node.record->slot), what, at);
 }
 
+static void retry_later(uint64_t now_ns)
+{
+	uint64_t wait_ns = blessing.wait_ns == 0 ? RETRY_FIRST_NS : 2 * blessing.wait_ns;
+
+	blessing.wait_ns = wait_ns < RETRY_LAST_NS ? wait_ns : RETRY_LAST_NS;
+	blessing.retry_ns = now_ns + blessing.wait_ns;
+}
+
 static void bless(uint64_t now_ns)
 {
 	pid_t pid;
 
-	if (blessing != 0 || now_ns < retry_ns)
+	if (blessing.pid != 0 || now_ns < blessing.retry_ns)
 		return;
-	pid = bless_start(node.record, node.plan.system->tries);
+	pid = bless_start(node.record, node.plan.system->tries, &blessing.pidfd);
 	if (pid > 0) {
-		blessing = pid;
+		blessing.pid = pid;
+		blessing.deadline_ns = now_ns + BLESS_NS;
 		return;
 	}
-	retry_ns = now_ns + RETRY_NS;
+	retry_later(now_ns);
 	log_error("slot %c: bless: fork: %s", slot_letter(node.record->slot), log_errno((int)pid));
+}
+
+/* A disk that hangs may keep even a killed child: it is asked once and then waited for. */
+static void watch_blessing(uint64_t now_ns)
+{
+	if (now_ns < blessing.deadline_ns)
+		return;
+	blessing.deadline_ns = UINT64_MAX;
+	log_error("slot %c: bless: the disk did not take it within %u s, killing it",
+		  slot_letter(node.record->slot), (unsigned int)(BLESS_NS / 1000000000));
+	(void)sys_pidfd_send_signal(blessing.pidfd, SIGKILL);
 }
 
 bool gate_child_ended(pid_t pid, int status)
 {
 	uint64_t now_ns = clock_boottime_ns();
 
-	if (blessing == 0 || pid != blessing)
+	if (blessing.pid == 0 || pid != blessing.pid)
 		return false;
-	blessing = 0;
+	blessing.pid = 0;
+	blessing.deadline_ns = UINT64_MAX;
+	close(blessing.pidfd);
+	blessing.pidfd = -1;
 	if (status != 0) {
-		retry_ns = now_ns + RETRY_NS;
+		retry_later(now_ns);
 		log_error("slot %c: bless: %s", slot_letter(node.record->slot), log_errno(status));
 		return true;
 	}
 	node.world->blessed_ns = now_ns;
 	say("blessed", now_ns);
 	return true;
+}
+
+bool gate_finish(void)
+{
+	int error;
+
+	if (blessing.pid == 0)
+		return true;
+	error = child_finish(blessing.pidfd, BLESS_LAST_NS);
+	(void)gate_child_ended(blessing.pid, -error);
+	return error != -ETIMEDOUT;
 }
 
 static const char *service_name(uint32_t service)
@@ -86,6 +133,7 @@ void gate_advance(uint64_t now_ns)
 	struct health_decision decision = health_step(&view, now_ns);
 
 	wake_ns = decision.wake_ns ? decision.wake_ns : UINT64_MAX;
+	watch_blessing(now_ns);
 	if (given_up)
 		return;
 	switch (decision.verdict) {
@@ -93,9 +141,8 @@ void gate_advance(uint64_t now_ns)
 	case HEALTH_SETTLED: break;
 	case HEALTH_BLESS:
 		bless(now_ns);
-		/* While the child writes there is nothing to wait for but its end. */
-		if (blessing == 0)
-			wake_ns = retry_ns;
+		if (blessing.pid == 0)
+			wake_ns = blessing.retry_ns;
 		break;
 	case HEALTH_OVERDUE:
 		give_up(SLOT_REASON_UNHEALTHY, service_name(view.missing),
@@ -110,7 +157,7 @@ void gate_advance(uint64_t now_ns)
 
 uint64_t gate_wake_ns(void)
 {
-	return wake_ns;
+	return wake_ns < blessing.deadline_ns ? wake_ns : blessing.deadline_ns;
 }
 
 bool gate_settled(void)

@@ -2,6 +2,10 @@
 /*
  * The health gate: asks health.h and does what it says. Blesses the slot once, or notes the reason
  * in its marks and reboots.
+ *
+ * A child writes the blessing. One that fails, or that a hung disk holds for longer than a time is
+ * followed by another one, ever later, but never before it ended: there is one writer at a time. The
+ * node, which is healthy, runs on meanwhile with a slot that is not proven; that is said each time.
  */
 #ifndef KEELSON_GATE_H
 #define KEELSON_GATE_H
@@ -18,6 +22,12 @@ uint64_t gate_wake_ns(void);
 
 /* A child of PID 1's own ended with this exit status: was it the blessing? */
 bool gate_child_ended(pid_t pid, int status);
+
+/*
+ * Before the end: wait a moment for a blessing that is being written, then kill it. False: it may
+ * write yet, so nobody else may.
+ */
+bool gate_finish(void);
 
 /* There was a verdict on this boot: blessed, or given up. */
 bool gate_settled(void);

@@ -86,7 +86,7 @@ static _Noreturn void end(void)
 	int status = stop.by == STOP_BY_GATE ? NODE_EXIT_CRITICAL : NODE_EXIT_ASKED;
 
 	supervisor_close(node.supervisor);
-	if (stop.by == STOP_BY_PERSON && node.record && !gate_settled()) {
+	if (gate_finish() && stop.by == STOP_BY_PERSON && node.record && !gate_settled()) {
 		int error = bless_refund(node.record);
 
 		if (error)

@@ -103,21 +103,31 @@ static int supervise(int pidfd, uint64_t timeout_ns)
 	return -ETIMEDOUT;
 }
 
-int run_timed(int (*work)(void *argument), void *argument, uint64_t timeout_ns)
+pid_t child_start(int (*work)(void *argument), void *argument, int *pidfd)
 {
-	cleanup_fd pidfd = -1;
-	pid_t pid = fork_pidfd(&pidfd);
-	int status;
+	pid_t pid = fork_pidfd(pidfd);
 
-	if (pid < 0)
-		return pid;
 	if (pid == 0) {
 		int result = work(argument);
 
 		_exit(result < -255 || result > 0 ? 255 : -result);
 	}
-	status = supervise(pidfd, timeout_ns);
+	return pid;
+}
+
+int child_finish(int pidfd, uint64_t timeout_ns)
+{
+	int status = supervise(pidfd, timeout_ns);
+
 	return status > 0 ? -status : status;
+}
+
+int run_timed(int (*work)(void *argument), void *argument, uint64_t timeout_ns)
+{
+	cleanup_fd pidfd = -1;
+	pid_t pid = child_start(work, argument, &pidfd);
+
+	return pid < 0 ? pid : child_finish(pidfd, timeout_ns);
 }
 
 /* A copy of `fd` that is none of the three standard descriptors, which PID 1 may not have open. */

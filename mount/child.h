@@ -12,6 +12,20 @@
 #define KEELSON_CHILD_H
 
 #include <stdint.h>
+#include <sys/types.h>
+
+/*
+ * Begin `work(argument)` in a child whose exit status is 0 or a positive errno. Returns its pid, with
+ * its pidfd (CLOEXEC, the caller's) in `*pidfd`, or negative errno. It is reaped by child_finish()
+ * or by whoever reaps PID 1's children.
+ */
+pid_t child_start(int (*work)(void *argument), void *argument, int *pidfd);
+
+/*
+ * Wait for the child behind `pidfd` and reap it: its exit status as a negative errno, -ECHILD when a
+ * signal ended it, -ETIMEDOUT when it had to be killed, whether or not it could be.
+ */
+int child_finish(int pidfd, uint64_t timeout_ns);
 
 /*
  * Run `work(argument)` and return what it returned (0, or a negative errno down to -255).
