@@ -92,7 +92,7 @@ static const struct storage virtio = {"/dev/vda", virtio_modules};
 
 static const char *const node_modules[] = {
 	"fs/overlayfs/overlay", "drivers/net/veth",  "net/llc/llc",
-	"net/802/stp",          "net/bridge/bridge",
+	"net/802/stp",          "net/bridge/bridge", "net/bridge/br_netfilter",
 };
 
 /* /dev was mounted by the initramfs and moved here. */
@@ -342,6 +342,18 @@ static void wait_for_ready(int notify)
 	} while (!strstr(message, "READY=1"));
 }
 
+/* A serial console would cost the services time that they do not spend on a real node. */
+static void log_output(const char *service)
+{
+	char path[64];
+	int fd;
+
+	snprintf(path, sizeof(path), "/var/log%s.log", service);
+	fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
+	if (fd < 0 || dup2(fd, STDOUT_FILENO) < 0 || dup2(fd, STDERR_FILENO) < 0)
+		complain("open", path);
+}
+
 static pid_t start(const struct service *service)
 {
 	const struct rlimit files = {1048576, 1048576};
@@ -360,6 +372,7 @@ static pid_t start(const struct service *service)
 	setrlimit(RLIMIT_NPROC, &unlimited);
 	setrlimit(RLIMIT_CORE, &unlimited);
 	setsid();
+	log_output(service->cgroup);
 	execve(service->argv[0], (char *const *)service->argv, environment);
 	complain("execute", service->argv[0]);
 	_exit(127);
