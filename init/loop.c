@@ -241,11 +241,11 @@ static uint64_t feed_watchdog(uint64_t now_ns)
 {
 	if (watchdog_fd() < 0)
 		return UINT64_MAX;
-	if (now_ns >= node.fed_ns + WATCHDOG_FEED_NS) {
+	if (now_ns >= node.fed_ns + watchdog_feed_ns()) {
 		watchdog_feed();
 		node.fed_ns = now_ns;
 	}
-	return node.fed_ns + WATCHDOG_FEED_NS;
+	return node.fed_ns + watchdog_feed_ns();
 }
 
 static uint64_t earlier(uint64_t a, uint64_t b)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "init/phase.h"
 
+#include "init/watchdog.h"
 #include "svc/format.h"
 #include "svc/log.h"
 
@@ -24,6 +25,7 @@ static int run(const struct phase *phase, struct timeline **timeline)
 	uint32_t event = TIMELINE_EVENTS;
 	int error;
 
+	watchdog_feed();
 	if (*timeline)
 		event = timeline_begin(*timeline, TIMELINE_PHASE, phase->name, start_ns);
 	error = phase->run();

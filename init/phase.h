@@ -17,7 +17,7 @@ struct phase {
 
 /*
  * Run the phases in order. `*timeline` may be NULL until a phase has made one: what was before is
- * stamped then. Returns 0 or the error of the phase that failed.
+ * stamped then. The watchdog is fed before each. Returns 0 or the error of the phase that failed.
  */
 int phases_run(const struct phase *phases, size_t count, struct timeline **timeline);
 

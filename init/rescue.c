@@ -6,8 +6,10 @@
 #include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "init/watchdog.h"
 #include "svc/log.h"
 
 static _Noreturn void become_shell(void)
@@ -22,7 +24,7 @@ static _Noreturn void become_shell(void)
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	setsid();
-	console = open("/dev/console", O_RDWR);
+	console = open("/dev/console", O_RDWR | O_CLOEXEC);
 	if (console >= 0) {
 		ioctl(console, TIOCSCTTY, 1);
 		for (int fd = 0; fd < 3; fd++)
@@ -34,6 +36,7 @@ static _Noreturn void become_shell(void)
 
 void rescue_shell(void)
 {
+	const struct timespec nap = {.tv_nsec = 100000000};
 	pid_t pid;
 
 	if (access("/bin/sh", X_OK) < 0)
@@ -42,6 +45,14 @@ void rescue_shell(void)
 	pid = fork();
 	if (pid == 0)
 		become_shell();
-	while (pid > 0 && waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-		;
+	while (pid > 0) {
+		pid_t ended = waitpid(-1, NULL, WNOHANG);
+
+		if (ended == pid || (ended < 0 && errno == ECHILD))
+			return;
+		/* Somebody may sit there for longer than the watchdog would wait. */
+		watchdog_feed();
+		if (ended == 0)
+			nanosleep(&nap, NULL);
+	}
 }

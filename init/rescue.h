@@ -3,7 +3,10 @@
 #ifndef KEELSON_RESCUE_H
 #define KEELSON_RESCUE_H
 
-/* Run /bin/sh on /dev/console and return when it ends; at once when there is none. */
+/*
+ * Run /bin/sh on /dev/console and return when it ends; at once when there is none. Meanwhile the
+ * watchdog is fed and orphans are reaped.
+ */
 void rescue_shell(void);
 
 #endif

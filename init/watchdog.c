@@ -5,9 +5,26 @@
 #include <fcntl.h>
 #include <linux/watchdog.h>
 
+#include "mount/child.h"
 #include "mount/sys.h"
 
+#define FEEDS 3u /* in one timeout */
+
 static int watchdog = -1;
+static uint64_t feed_ns;
+
+/* The timeout that was asked for is not always the one that the device keeps. */
+static void take(int fd)
+{
+	int timeout_s = 0;
+
+	watchdog = fd;
+	if (sys_ioctl(fd, WDIOC_GETTIMEOUT, &timeout_s) < 0 || timeout_s <= 0)
+		timeout_s = WATCHDOG_TIMEOUT_S;
+	feed_ns = (uint64_t)timeout_s * 1000000000u / FEEDS;
+	child_waiting = watchdog_feed;
+	watchdog_feed();
+}
 
 int watchdog_arm(void)
 {
@@ -16,19 +33,18 @@ int watchdog_arm(void)
 
 	if (fd < 0)
 		return -errno;
-	watchdog = fd;
 	/* Some devices have a fixed timeout: better that one than none. */
 	(void)sys_ioctl(fd, WDIOC_SETTIMEOUT, &timeout_s);
-	watchdog_feed();
+	take(fd);
 	return fd;
 }
 
 void watchdog_adopt(int fd)
 {
-	watchdog = fd;
-	if (fd >= 0)
-		(void)fcntl(fd, F_SETFD, FD_CLOEXEC);
-	watchdog_feed();
+	if (fd < 0)
+		return;
+	(void)fcntl(fd, F_SETFD, FD_CLOEXEC);
+	take(fd);
 }
 
 int watchdog_fd(void)
@@ -40,4 +56,9 @@ void watchdog_feed(void)
 {
 	if (watchdog >= 0)
 		(void)sys_ioctl(watchdog, WDIOC_KEEPALIVE, NULL);
+}
+
+uint64_t watchdog_feed_ns(void)
+{
+	return feed_ns;
 }

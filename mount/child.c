@@ -12,6 +12,7 @@
 #include "mount/sys.h"
 
 #define KILL_GRACE_NS 1000000000ull /* for a killed child to go, if it can */
+#define WAITING_NS 1000000000ull    /* between two calls of child_waiting() */
 #define SIGNALS 64
 
 #define P_PIDFD_ID 3 /* P_PIDFD of waitid(2): Linux 5.4, missing in older libc headers */
@@ -22,6 +23,8 @@ struct kernel_sigaction { /* what rt_sigaction(2) takes; all zero: default, no f
 	void (*restorer)(void);
 	uint64_t mask;
 };
+
+void (*child_waiting)(void);
 
 static uint64_t monotonic_ns(void)
 {
@@ -69,15 +72,18 @@ static int wait_ended(int pidfd, uint64_t timeout_ns)
 		struct pollfd poll_fd = {.fd = pidfd, .events = POLLIN};
 		uint64_t passed_ns = monotonic_ns() - start_ns;
 		uint64_t left_ns = passed_ns < timeout_ns ? timeout_ns - passed_ns : 0;
+		uint64_t turn_ns = left_ns < WAITING_NS ? left_ns : WAITING_NS;
 		struct timespec timeout = {
-			.tv_sec = (time_t)(left_ns / 1000000000u),
-			.tv_nsec = (long)(left_ns % 1000000000u),
+			.tv_sec = (time_t)(turn_ns / 1000000000u),
+			.tv_nsec = (long)(turn_ns % 1000000000u),
 		};
 
 		if (ppoll(&poll_fd, 1, &timeout, NULL) > 0)
 			return 1;
 		if (left_ns == 0)
 			return 0;
+		if (child_waiting)
+			child_waiting();
 	}
 }
 

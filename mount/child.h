@@ -15,6 +15,12 @@
 #include <sys/types.h>
 
 /*
+ * Called about once a second while a function of this file waits for a child, or NULL: PID 1 feeds
+ * the watchdog there, because every such wait has a deadline of its own.
+ */
+extern void (*child_waiting)(void);
+
+/*
  * Begin `work(argument)` in a child whose exit status is 0 or a positive errno. Returns its pid, with
  * its pidfd (CLOEXEC, the caller's) in `*pidfd`, or negative errno. It is reaped by child_finish()
  * or by whoever reaps PID 1's children.
