@@ -70,13 +70,11 @@ int marks_reject(const char *device, const uint8_t root_hash[SLOT_DIGEST_BYTES])
 
 	if (error)
 		return error;
-	if (marks.next.rejected_count >= SLOT_MARKS_REJECTED_MAX) {
-		memmove(marks.next.rejected[0], marks.next.rejected[1],
-			sizeof(marks.next.rejected) - SLOT_DIGEST_BYTES);
-		marks.next.rejected_count = SLOT_MARKS_REJECTED_MAX - 1;
+	if (slot_marks_rejects(&marks.next, root_hash)) {
+		close(marks.fd);
+		return 0;
 	}
-	memcpy(marks.next.rejected[marks.next.rejected_count++], root_hash, SLOT_DIGEST_BYTES);
-	marks.next.reason = SLOT_REASON_REJECTED;
+	slot_marks_reject(&marks.next, root_hash);
 	return marks_write(&marks);
 }
 

@@ -19,7 +19,10 @@ int marks_note_failure(const char *device, enum slot_reason reason, const char *
 /* The same in a timed child, logged: for PID 1 on its way to a reboot. */
 void marks_note_failure_timed(const char *device, enum slot_reason reason, const char *detail);
 
-/* Add `root_hash` to the rejected images; when the list is full its oldest entry goes. */
+/*
+ * Add `root_hash` to the rejected images; nothing is written when it is there already. Why the last
+ * try failed stays as it was noted: slot_marks_reject() of rootfs-spec/slot_header.h.
+ */
 int marks_reject(const char *device, const uint8_t root_hash[SLOT_DIGEST_BYTES]);
 
 /* Raise the highest security epoch that was blessed to `epoch`; never lowers it. */
