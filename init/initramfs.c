@@ -249,6 +249,7 @@ static void burn(const struct slot_choice *choice)
 {
 	const char *step = "";
 	char text[16];
+	bool burned;
 	int error;
 
 	if (!choice->write)
@@ -260,8 +261,15 @@ static void burn(const struct slot_choice *choice)
 			  log_errno(error));
 		return;
 	}
+	if (boot.disk.gpt.backup_fault)
+		log_warning("disk: %s: backup partition table: %s", boot.disk.device.name,
+			    boot.disk.gpt.backup_fault);
+	/* In the last resort the only thing written may be the other slot's turn. */
+	burned = choice->bits[choice->boot].tries < boot.views[choice->boot].bits.tries;
 	for (uint32_t i = 0; i < SLOT_COUNT; i++)
 		boot.views[i].bits = choice->bits[i];
+	if (!burned)
+		return;
 	format_text(text, sizeof(text), "burned %c", slot_letter((uint32_t)choice->boot));
 	timeline_point(initramfs_timeline, TIMELINE_SLOT, text, 0, clock_boottime_ns());
 }
@@ -354,6 +362,8 @@ static int enter_slot(const struct slot_choice *choice)
 	burn(choice);
 	log_notice("slot %c: chosen: %s, %u tries left", slot_letter(slot),
 		   slot_why_text(choice->why), boot.views[slot].bits.tries);
+	/* The name that a slot tried before this one may have left there. */
+	*boot.record->header_device = '\0';
 	error = mount_root(slot, &step);
 	if (!error) {
 		fill_record(choice, &before);
