@@ -17,6 +17,7 @@
 #include "init/node.h"
 #include "init/paths.h"
 #include "init/phase.h"
+#include "init/watchdog.h"
 #include "mount/apply.h"
 #include "mount/sys.h"
 #include "svc/format.h"
@@ -58,7 +59,7 @@ static int set_attributes(const char *target, uint64_t attributes)
 	return sys_mount_setattr(AT_FDCWD, target, 0, &wanted);
 }
 
-static int mount_one(uint32_t index, const char **step)
+static int mount_one(uint32_t index, const char **passed_over, const char **step)
 {
 	const struct plan_mount *mount = plan_mount(&node.plan, index);
 	const char *target = plan_string(&node.plan, mount->target);
@@ -67,6 +68,7 @@ static int mount_one(uint32_t index, const char **step)
 		.output = -1,
 		.timeout_ns = PROGRAM_NS,
 		.device_deadline_ns = clock_boottime_ns() + DEVICE_WAIT_NS,
+		.passed_over = passed_over,
 	};
 
 	if (mount->source_kind == PLAN_SOURCE_NONE && mount->options.count == 0 &&
@@ -89,11 +91,15 @@ int node_mounts(void)
 		const char *target = plan_string(&node.plan, mount->target);
 		uint32_t event = timeline_begin(node_timeline, TIMELINE_MOUNT, target,
 						clock_boottime_ns());
+		const char *passed_over = NULL;
 		const char *step = "";
 		char object[128];
 
-		error = mount_one(i, &step);
+		watchdog_feed();
+		error = mount_one(i, &passed_over, &step);
 		timeline_end(node_timeline, event, clock_boottime_ns(), error);
+		if (passed_over)
+			log_warning("mount: %s: passed over: %s", target, passed_over);
 		if (!error)
 			continue;
 		format_text(object, sizeof(object), "mount: %s", target);
