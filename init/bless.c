@@ -28,14 +28,21 @@ static int look(const struct record *record, struct slot_view views[SLOT_COUNT])
 
 	if (error)
 		return error;
+	/* Somebody may have changed the table: the slot that runs has to be where it was. */
+	if (!disk.slots.slot[record->slot].present ||
+	    disk.slots.slot[record->slot].entry != record->entry)
+		return -ESTALE;
 	slot_views_unpack(record->other_state, views);
 	for (uint32_t i = 0; i < SLOT_COUNT; i++)
 		views[i].bits = disk.slots.slot[i].bits;
 	return 0;
 }
 
-/* Put the root hash of the image in `slot` on that slot's list of rejected ones. */
-static int reject(uint32_t slot)
+/*
+ * Put the root hash of the image in `slot` on that slot's list of rejected ones. Its header was
+ * verified when this boot began and is not verified now: the image that runs is never rejected.
+ */
+static int reject(const struct record *record, uint32_t slot)
 {
 	struct slot_header_block block;
 	struct device device;
@@ -53,7 +60,11 @@ static int reject(uint32_t slot)
 	if (fd < 0)
 		return -errno;
 	error = slot_header_read(fd, &block);
-	return error ? error : marks_reject(device.name, block.header.root_hash);
+	if (error)
+		return error;
+	if (memcmp(block.header.root_hash, record->header.root_hash, SLOT_DIGEST_BYTES) == 0)
+		return -ESTALE;
+	return marks_reject(device.name, block.header.root_hash);
 }
 
 /* Marks that reject, table, epoch: in this order each write alone leaves a disk that boots. */
@@ -62,10 +73,11 @@ static int apply(const struct record *record, const struct slot_change *change)
 	const char *step = "";
 	int error = 0;
 
+	/* Not -EPERM: that is what a write-protected disk says. */
 	if (change->refused)
-		return -EPERM;
+		return -EKEYREJECTED;
 	if (change->reject >= 0)
-		error = reject((uint32_t)change->reject);
+		error = reject(record, (uint32_t)change->reject);
 	if (error)
 		log_error("slot %c: reject: %s", slot_letter((uint32_t)change->reject),
 			  log_errno(error));
@@ -74,6 +86,9 @@ static int apply(const struct record *record, const struct slot_change *change)
 		log_error("disk: %s: %s: %s", record->disk, step, log_errno(error));
 		return error;
 	}
+	if (change->write && disk.gpt.backup_fault)
+		log_warning("disk: %s: backup partition table: %s", record->disk,
+			    disk.gpt.backup_fault);
 	if (change->raise_epoch)
 		error = marks_raise_epoch(record->header_device, record->header.security_epoch);
 	if (error)

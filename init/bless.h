@@ -15,7 +15,7 @@
 
 /*
  * Begin to bless the slot that `record` tells of: child_start() of mount/child.h. `tries`: what a
- * good slot starts the next boot with.
+ * good slot starts the next boot with. It ends with EKEYREJECTED when the rules do not allow it.
  */
 pid_t bless_start(const struct record *record, uint32_t tries, int *pidfd);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "init/gate.h"
 
+#include <errno.h>
 #include <signal.h>
 
 #include "init/bless.h"
@@ -22,6 +23,7 @@
 
 static uint64_t wake_ns = UINT64_MAX;
 static bool given_up;
+static bool refused; /* slot.h: a rejected slot that runs as the last resort is never blessed */
 
 static struct {
 	pid_t pid; /* the child that writes, 0: none */
@@ -87,6 +89,12 @@ bool gate_child_ended(pid_t pid, int status)
 	blessing.deadline_ns = UINT64_MAX;
 	close(blessing.pidfd);
 	blessing.pidfd = -1;
+	if (status == EKEYREJECTED) {
+		refused = true;
+		log_warning("slot %c: not blessed: its image is rejected",
+			    slot_letter(node.record->slot));
+		return true;
+	}
 	if (status != 0) {
 		retry_later(now_ns);
 		log_error("slot %c: bless: %s", slot_letter(node.record->slot), log_errno(status));
@@ -140,6 +148,8 @@ void gate_advance(uint64_t now_ns)
 	case HEALTH_WAIT:
 	case HEALTH_SETTLED: break;
 	case HEALTH_BLESS:
+		if (refused)
+			break;
 		bless(now_ns);
 		if (blessing.pid == 0)
 			wake_ns = blessing.retry_ns;
