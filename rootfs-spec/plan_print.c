@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <signal.h>
+#include <linux/securebits.h>
 #include <string.h>
 #include <sys/capability.h>
 #include <sys/mount.h>
@@ -24,14 +24,32 @@ static void print_duration(struct bytes *out, const char *name, uint64_t ns)
 		bytes_printf(out, "%s: %llus\n", name, (unsigned long long)(ns / 1000000000));
 }
 
+static void print_quoted(struct bytes *out, const char *text)
+{
+	bytes_text(out, " \"");
+	for (; *text; text++)
+		if (*text == '\n')
+			bytes_text(out, "\\n");
+		else if ((unsigned char)*text < ' ' || *text == 0x7f)
+			bytes_printf(out, "\\x%02x", (unsigned char)*text);
+		else
+			bytes_printf(out, "%s%c", *text == '"' || *text == '\\' ? "\\" : "", *text);
+	bytes_text(out, "\"");
+}
+
 static void print_strings(struct bytes *out, const struct plan *plan, const char *name,
 			  struct plan_list list)
 {
 	if (!list.count)
 		return;
 	bytes_printf(out, "%s:", name);
-	for (uint32_t i = 0; i < list.count; i++)
-		bytes_printf(out, " %s", plan_list_string(plan, list, i));
+	for (uint32_t i = 0; i < list.count; i++) {
+		const char *text = plan_list_string(plan, list, i);
+		if (!*text || strpbrk(text, " \t\n\"\\"))
+			print_quoted(out, text);
+		else
+			bytes_printf(out, " %s", text);
+	}
 	bytes_text(out, "\n");
 }
 
@@ -46,6 +64,56 @@ static void print_flags(struct bytes *out, const char *name, uint64_t flags,
 			bytes_printf(out, " %s", names[i]);
 	bytes_text(out, "\n");
 }
+
+struct bit {
+	uint64_t mask;
+	const char *name;
+};
+
+/* The kernel's names in the places of its numbers, and the number of what has no name here. */
+static void print_bits(struct bytes *out, const char *name, uint64_t value, const struct bit *bits)
+{
+	if (!value)
+		return;
+	bytes_printf(out, "%s:", name);
+	for (; bits->mask; bits++)
+		if ((value & bits->mask) == bits->mask) {
+			bytes_printf(out, " %s", bits->name);
+			value &= ~bits->mask;
+		}
+	if (value)
+		bytes_printf(out, " 0x%llx", (unsigned long long)value);
+	bytes_text(out, "\n");
+}
+
+/* MOUNT_ATTR_* of linux/mount.h, which not every libc's headers go with. */
+static const struct bit attributes[] = {
+	{0x1, "ro"},          {0x2, "nosuid"},           {0x4, "nodev"},
+	{0x8, "noexec"},      {0x10, "noatime"},         {0x20, "strictatime"},
+	{0x80, "nodiratime"}, {0x200000, "nosymfollow"}, {0, NULL},
+};
+
+static const struct bit mount_flags[] = {
+	{MS_RDONLY, "ro"},         {MS_NOSUID, "nosuid"},           {MS_NODEV, "nodev"},
+	{MS_NOEXEC, "noexec"},     {MS_SYNCHRONOUS, "sync"},        {MS_DIRSYNC, "dirsync"},
+	{MS_MANDLOCK, "mand"},     {MS_NOATIME, "noatime"},         {MS_NODIRATIME, "nodiratime"},
+	{MS_RELATIME, "relatime"}, {MS_STRICTATIME, "strictatime"}, {1 << 25, "lazytime"},
+	{1 << 8, "nosymfollow"},   {MS_SILENT, "silent"},           {MS_BIND, "bind"},
+	{MS_REC, "rec"},           {MS_UNBINDABLE, "unbindable"},   {MS_PRIVATE, "private"},
+	{MS_SLAVE, "slave"},       {MS_SHARED, "shared"},           {0, NULL},
+};
+
+static const struct bit securebits[] = {
+	{SECBIT_NOROOT, "noroot"},
+	{SECBIT_NOROOT_LOCKED, "noroot-locked"},
+	{SECBIT_NO_SETUID_FIXUP, "no-setuid-fixup"},
+	{SECBIT_NO_SETUID_FIXUP_LOCKED, "no-setuid-fixup-locked"},
+	{SECBIT_KEEP_CAPS, "keep-caps"},
+	{SECBIT_KEEP_CAPS_LOCKED, "keep-caps-locked"},
+	{SECBIT_NO_CAP_AMBIENT_RAISE, "no-cap-ambient-raise"},
+	{SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED, "no-cap-ambient-raise-locked"},
+	{0, NULL},
+};
 
 static void print_optional(struct bytes *out, const struct plan *plan, const char *name,
 			   plan_str text)
@@ -102,12 +170,9 @@ static void print_mounts(struct bytes *out, const struct plan *plan)
 		bytes_printf(out, "\nmount %u: %s\n  type: %s\n  source: %s (%s)\n", i,
 			     plan_string(plan, mount->target), plan_string(plan, mount->type),
 			     plan_string(plan, mount->source), sources[mount->source_kind]);
-		bytes_printf(out, "  attributes: 0x%llx\n  mount-flags: 0x%llx\n",
-			     (unsigned long long)mount->attributes,
-			     (unsigned long long)mount->mount_flags);
-		if (mount->propagation)
-			bytes_printf(out, "  propagation: 0x%llx\n",
-				     (unsigned long long)mount->propagation);
+		print_bits(out, "  attributes", mount->attributes, attributes);
+		print_bits(out, "  mount-flags", mount->mount_flags, mount_flags);
+		print_bits(out, "  propagation", mount->propagation, mount_flags);
 		for (uint32_t j = 0; j < mount->options.count; j += 2)
 			bytes_printf(out, "  option: %s%s%s\n",
 				     plan_list_string(plan, mount->options, j),
@@ -150,8 +215,7 @@ static void print_policies(struct bytes *out, const struct plan *plan)
 			print_capabilities(out, "inheritable", policy->cap_inheritable);
 			print_capabilities(out, "ambient", policy->cap_ambient);
 		}
-		if (policy->securebits)
-			bytes_printf(out, "  securebits: 0x%x\n", policy->securebits);
+		print_bits(out, "  securebits", policy->securebits, securebits);
 		if (policy->seccomp.size_bytes)
 			bytes_printf(out, "  seccomp: %u instructions\n",
 				     policy->seccomp.size_bytes / 8);
@@ -264,13 +328,19 @@ void plan_print(const struct plan *plan, struct bytes *out)
 	print_system(out, plan);
 	for (uint32_t i = 0; i < plan_count(plan, PLAN_MODULES); i++) {
 		const struct plan_module *module = plan_module(plan, i);
-		bytes_printf(out, "module: %s %s\n", plan_string(plan, module->path),
-			     plan_string(plan, module->parameters));
+		bytes_printf(out, "module: %s%s%s\n", plan_string(plan, module->path),
+			     module->parameters ? " " : "", plan_string(plan, module->parameters));
 	}
 	for (uint32_t i = 0; i < plan_count(plan, PLAN_PATHS); i++) {
 		const struct plan_path *path = plan_path(plan, i);
-		bytes_printf(out, "path: %s %s mode 0%03o owner %u:%u\n", paths[path->kind],
+		bytes_printf(out, "path: %s %s mode 0%03o owner %u:%u", paths[path->kind],
 			     plan_string(plan, path->path), path->mode, path->uid, path->gid);
+		if (path->kind == PLAN_PATH_FILE)
+			print_quoted(out, plan_string(plan, path->content));
+		else if (path->kind != PLAN_PATH_DIRECTORY)
+			bytes_printf(out, " %s %s", path->kind == PLAN_PATH_COPY ? "of" : "to",
+				     plan_string(plan, path->content));
+		bytes_text(out, "\n");
 	}
 	print_mounts(out, plan);
 	print_policies(out, plan);

@@ -143,6 +143,7 @@ static const struct {
 	[SCHEMA_NAME] = {"a name of lower-case letters, digits, '.', '_' and '-'", is_name},
 	[SCHEMA_PATH] = {"an absolute path without '..', '.' or a trailing '/'", is_normal_path},
 	[SCHEMA_HOST_PATH] = {"a path", is_host_path},
+	[SCHEMA_PROGRAM] = {"a program's name or path", is_host_path},
 	[SCHEMA_GLOB] = {"an absolute path; '*', '?' and '**' are wildcards", is_path},
 	[SCHEMA_INTEGER] = {"a whole number", NULL},
 	[SCHEMA_BOOLEAN] = {"true or false", is_boolean},

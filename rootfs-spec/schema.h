@@ -20,6 +20,7 @@ enum schema_scalar {
 	SCHEMA_NAME,      /* of a service or policy: [a-z0-9][a-z0-9._-]*, at most 63 bytes */
 	SCHEMA_PATH,      /* absolute path on the node, no ".." */
 	SCHEMA_HOST_PATH, /* path on the builder's machine, relative to the file that says it */
+	SCHEMA_PROGRAM,   /* such a path, or without a '/' the name of one of keelson's programs */
 	SCHEMA_GLOB,      /* absolute path with * ? ** */
 	SCHEMA_INTEGER,   /* least..most */
 	SCHEMA_BOOLEAN,

@@ -267,8 +267,8 @@ int spec_parse(const char *path, const char *text, size_t size, const char *prof
 	       struct pool *pool, struct spec *spec, struct diagnostics *diagnostics);
 
 /*
- * The resolved spec as YAML, appended to `out`. With `origins`, each line says which file and line
- * it came from. Without, two specs that mean the same give the same text: input of the build id.
+ * The resolved spec as YAML, appended to `out`: a spec that means the same. With `origins`, each line
+ * says which file and line it came from, and paths of this machine are absolute. Without, two specs that mean the same give the same text: input of the build id.
  */
 void spec_print(const struct spec *spec, bool origins, struct bytes *out);
 

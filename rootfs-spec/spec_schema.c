@@ -8,6 +8,7 @@ static const struct schema text = {.scalar = SCHEMA_TEXT};
 static const struct schema word = {.scalar = SCHEMA_WORD};
 static const struct schema path = {.scalar = SCHEMA_PATH};
 static const struct schema host_path = {.scalar = SCHEMA_HOST_PATH};
+static const struct schema program = {.scalar = SCHEMA_PROGRAM};
 static const struct schema name = {.scalar = SCHEMA_NAME};
 static const struct schema boolean = {.scalar = SCHEMA_BOOLEAN};
 static const struct schema duration = {.scalar = SCHEMA_DURATION};
@@ -118,7 +119,7 @@ static const struct schema disk = {.what = "'disk'", .keys = disk_keys};
 
 static const struct schema_key pod_image_keys[] = {
 	{"name", &word, NULL, "The image's reference, such as `localhost/keelson/pause:1`.", true},
-	{"program", &host_path, NULL,
+	{"program", &program, NULL,
 	 "The static program that is its only file: a name for one of keelson's own, else a path.",
 	 true},
 	{"to", &path, NULL, "Where in the root the archive lies.", true},

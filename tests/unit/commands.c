@@ -16,6 +16,11 @@
 #include "rootfs-spec/plan.h"
 
 #define RIGHT "keelson: 1\nname: t\nservices: {a: {exec: [/bin/a]}}\n"
+#define WHOLE                                                                                 \
+	"keelson: 1\nname: t\nservices: {a: {exec: [/bin/a, \"b c\"], output: none}}\n"       \
+	"mounts: {/v: {type: tmpfs, options: [nosuid, ro, size=1m], propagation: rshared}}\n" \
+	"paths: [{path: /v/l, link: ../x}, {path: /v/f, content: \"1\\n\"}]\n"                \
+	"policies: {p: {securebits: [noroot, keep-caps]}}\n"
 #define WRONG "keelson: 1\nname: t\nservices: {a: {exec: [/bin/a], polcy: p}}\n"
 
 static char directory[64];
@@ -115,6 +120,15 @@ static void compile_writes_a_plan_that_show_reads(void **state)
 	bytes_free(&file);
 	assert_int_equal(RUN(command_show, "--plan", "plan"), COMMAND_OK);
 	assert_true(file_has("out", "service 1: a\n"));
+	assert_int_equal(file_write("whole.yaml", WHOLE, strlen(WHOLE), 0644), 0);
+	assert_int_equal(RUN(command_compile, "whole.yaml", "-o", "plan"), COMMAND_OK);
+	assert_int_equal(RUN(command_show, "--plan", "plan"), COMMAND_OK);
+	assert_true(file_has("out", "  exec: /bin/a \"b c\"\n"));
+	assert_true(file_has("out", "path: link /v/l mode 0644 owner 0:0 to ../x\n"));
+	assert_true(file_has("out", "path: file /v/f mode 0644 owner 0:0 \"1\\n\"\n"));
+	assert_true(file_has("out", "  attributes: ro nosuid\n  mount-flags: ro nosuid\n"
+				    "  propagation: rec shared\n  option: size=1m\n"));
+	assert_true(file_has("out", "  securebits: noroot keep-caps\n"));
 	assert_int_equal(RUN(command_compile, "right.yaml", "--boot", "--key", "/k.der", "-o",
 			     "boot"),
 			 COMMAND_OK);

@@ -834,11 +834,10 @@ static void put_file(const struct directory *directory, const char *name, const 
 static int load_from(struct trial *trial, const struct directory *directory, const char *name,
 		     const char *profiles)
 {
-	char path[256];
-
-	snprintf(path, sizeof(path), "%s/%s", directory->path, name);
 	*trial = (struct trial){0};
 	trial->diagnostics.pool = &trial->pool;
+	/* Every place in the spec goes on naming it. */
+	const char *path = pool_printf(&trial->pool, "%s/%s", directory->path, name);
 	int error = spec_load(path, profiles, &trial->pool, &trial->spec, &trial->diagnostics);
 	trial_print(trial);
 	return error;
@@ -939,6 +938,21 @@ static void an_extending_spec_changes_what_it_says_and_nothing_else(void **state
 	assert_null(strstr((const char *)out.data, "extends"));
 	bytes_free(&out);
 	trial_end(&trial);
+
+	/* What is shown may lie anywhere: its paths do not depend on where it lies. */
+	put_file(directory, "own.txt", "own");
+	put_file(directory, "paths.yaml",
+		 HEAD "files: [{to: /a, from: own.txt}, {to: /b, from: "
+		      "\"program:own.txt\"}]\n");
+	assert_int_equal(load_from(&trial, directory, "paths.yaml", NULL), 0);
+	spec_print(&trial.spec, true, &out);
+	char *absolute = realpath(directory->path, NULL);
+	assert_non_null(strstr((const char *)out.data,
+			       pool_printf(&trial.pool, "from: %s/own.txt ", absolute)));
+	assert_non_null(strstr((const char *)out.data, "from: program:own.txt "));
+	free(absolute);
+	bytes_free(&out);
+	trial_end(&trial);
 }
 
 static void an_error_in_what_is_extended_names_that_file(void **state)
@@ -1015,14 +1029,16 @@ static void a_resolved_spec_reads_back_as_itself(void **state)
 	assert_int_equal(trial_parse(&first, HEAD A
 				     "    environment: {X: \"a: b # c\", Y: \"\", Z: \"null\"}\n"
 				     "    directory: \"/a b\"\n"
-				     "files: [{to: /x, content: \"l1\\nl2\\t\\\"q\\\"\\\\\\n\"}]\n"
+				     "files: [{to: /x, content: "
+				     "\"l1\\nl2\\t\\\"q\\\"\\\\\\n\\x85\\a\\u2028\"}]\n"
 				     "kernel: {modules: []}\nmounts: {}\n"),
 			 0);
 	spec_print(&first.spec, false, &once);
 	assert_int_equal(trial_parse(&second, (const char *)once.data), 0);
 	spec_print(&second.spec, false, &again);
 	assert_string_equal((const char *)once.data, (const char *)again.data);
-	assert_string_equal(second.spec.files[0].content.text, "l1\nl2\t\"q\"\\\n");
+	assert_string_equal(second.spec.files[0].content.text,
+			    "l1\nl2\t\"q\"\\\n\xc2\x85\a\xe2\x80\xa8");
 	bytes_free(&once);
 	bytes_free(&again);
 	trial_end(&first);
