@@ -12,7 +12,7 @@
  * "keelson." and is not one of these, or has another value, is kept as a complaint for the log:
  * a typing error there must not cost a boot.
  *
- * Pure: no system call, no allocation.
+ * Parsing is pure: no system call, no allocation.
  */
 #ifndef KEELSON_CMDLINE_H
 #define KEELSON_CMDLINE_H
@@ -20,7 +20,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define CMDLINE_BYTES 4096u /* COMMAND_LINE_SIZE is 2048 on the architectures keelson runs on */
+/* COMMAND_LINE_SIZE is 2048 on the architectures keelson runs on; a boot config may add to it. */
+#define CMDLINE_BYTES 4096u
 #define CMDLINE_COMPLAINTS 4u
 
 struct cmdline_complaint {
@@ -38,5 +39,8 @@ struct cmdline {
 
 /* Parse `text`, a NUL-terminated string, into `cmdline`. Cannot fail. */
 void cmdline_parse(const char *text, struct cmdline *cmdline);
+
+/* Parse /proc/cmdline, take its log level over and log the complaints. */
+void cmdline_read(struct cmdline *cmdline);
 
 #endif

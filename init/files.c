@@ -34,19 +34,19 @@ ssize_t file_read(const char *path, char *text, size_t size)
 	cleanup_fd fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	size_t have = 0;
 
+	text[0] = '\0';
 	if (fd < 0)
 		return -errno;
 	while (have < size) {
 		ssize_t n = read(fd, text + have, size - have);
 
-		if (n < 0)
-			return -errno;
-		if (n == 0) {
+		if (n <= 0) {
 			text[have] = '\0';
-			return (ssize_t)have;
+			return n < 0 ? -errno : (ssize_t)have;
 		}
 		have += (size_t)n;
 	}
+	text[size - 1] = '\0';
 	return -EFBIG;
 }
 

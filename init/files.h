@@ -13,8 +13,8 @@
 int file_write(const char *path, const char *text);
 
 /*
- * Read at most `size` - 1 bytes of `path` into `text` and end them with a NUL. Returns the number
- * of bytes, or -EFBIG when there were more.
+ * Read at most `size` - 1 bytes of `path` into `text` and end them with a NUL, also when it fails.
+ * Returns the number of bytes, or -EFBIG when there were more: then `text` holds the first of them.
  */
 ssize_t file_read(const char *path, char *text, size_t size);
 

@@ -37,7 +37,6 @@
 static struct {
 	struct record *record; /* mapped memfd */
 	int record_fd;
-	char command_line[CMDLINE_BYTES];
 	struct cmdline words;
 	struct plan plan;
 	struct keyring keyring;
@@ -110,20 +109,6 @@ static void set_kernel(void)
 	}
 }
 
-static void read_command_line(void)
-{
-	ssize_t n = file_read("/proc/cmdline", boot.command_line, sizeof(boot.command_line));
-
-	if (n < 0)
-		log_error("/proc/cmdline: read: %s", log_errno((int)n));
-	cmdline_parse(boot.command_line, &boot.words);
-	if (boot.words.log_level >= 0)
-		log_set_level((enum log_level)boot.words.log_level);
-	for (unsigned int i = 0; i < boot.words.complaint_count; i++)
-		log_warning("command line: %.*s: not a word of keelson's",
-			    boot.words.complaints[i].length, boot.words.complaints[i].word);
-}
-
 int initramfs_kernel(void)
 {
 	int error = mount_kernel_filesystems();
@@ -134,7 +119,7 @@ int initramfs_kernel(void)
 	if (error)
 		return error;
 	set_kernel();
-	read_command_line();
+	cmdline_read(&boot.words);
 	return make_record();
 }
 

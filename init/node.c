@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include "init/cmdline.h"
-#include "init/files.h"
 #include "init/marks.h"
 #include "init/phase.h"
 #include "init/plan_map.h"
@@ -30,14 +29,11 @@ _Static_assert(offsetof(struct record, timeline) < 4096, "the record's head is o
 /* The kernel's command line, for a boot that had no initramfs of ours to read it. */
 static void read_command_line(void)
 {
-	char text[CMDLINE_BYTES];
 	struct cmdline words;
 
-	if (node.options.container || file_read("/proc/cmdline", text, sizeof(text)) < 0)
+	if (node.options.container)
 		return;
-	cmdline_parse(text, &words);
-	if (words.log_level >= 0)
-		log_set_level((enum log_level)words.log_level);
+	cmdline_read(&words);
 	node.trace = words.trace;
 }
 

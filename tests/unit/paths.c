@@ -109,7 +109,9 @@ static void a_file_longer_than_the_room_is_refused(void **state)
 	(void)state;
 	assert_int_equal(file_create(at("f"), "1234", 4, 0600, getuid(), getgid()), 0);
 	assert_int_equal(file_read(at("f"), room, sizeof(room)), -EFBIG);
+	assert_string_equal(room, "123");
 	assert_int_equal(file_read(at("none"), room, sizeof(room)), -ENOENT);
+	assert_string_equal(room, "");
 }
 
 struct wanted {
