@@ -2,13 +2,15 @@
 #include "rootfs-spec/build.h"
 
 #include "rootfs-spec/report.h"
+#include "rootfs-spec/usage.h"
 
+#include <errno.h>
 #include <getopt.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { EXIT_USAGE = 2 };
+#include <unistd.h>
 
 static const char build_help[] =
 	"usage: keelson build SPEC -o DIR [OPTION...]\n"
@@ -59,28 +61,30 @@ static const struct option build_table[] = {
 	{NULL, 0, NULL, 0},
 };
 
-static int usage(const char *text, int status)
-{
-	fputs(text, status == 0 ? stdout : stderr);
-	return status;
-}
+static const struct option lock_table[] = {
+	{"profiles", required_argument, NULL, OPTION_PROFILES},
+	{"help", no_argument, NULL, 'h'},
+	{NULL, 0, NULL, 0},
+};
 
 /* -1: go on. `given` has room for every argument. */
-static int parse(int argc, char **argv, const char *help, struct build_options *options,
-		 const char **given)
+static int parse(int argc, char **argv, const char *shorts, const struct option *table,
+		 const char *help, struct build_options *options, const char **given)
 {
 	int code;
 
 	optind = 1;
-	while ((code = getopt_long(argc, argv, "o:qh", build_table, NULL)) != -1) {
+	opterr = 0;
+	while ((code = getopt_long(argc, argv, shorts, table, NULL)) != -1) {
 		switch (code) {
 		case 'o': options->output = optarg; break;
 		case 'q': report_set_quiet(1); break;
-		case 'h': return usage(help, 0);
+		case 'h': fputs(help, stdout); return EXIT_SUCCESS;
 		case OPTION_PROGRAMS: options->programs = optarg; break;
 		case OPTION_PROGRAM:
 			if (strchr(optarg, '=') == NULL)
-				return usage(help, EXIT_USAGE);
+				return usage_wrong(argv[0], "--program is NAME=PATH, not '%s'",
+						   optarg);
 			given[options->given_count++] = optarg;
 			break;
 		case OPTION_PROFILES: options->profiles = optarg; break;
@@ -88,13 +92,18 @@ static int parse(int argc, char **argv, const char *help, struct build_options *
 		case OPTION_CERTIFICATE: options->certificate = optarg; break;
 		case OPTION_UPDATE: options->update = true; break;
 		case OPTION_FRESH: options->fresh = true; break;
-		default: return usage(help, EXIT_USAGE);
+		default: return usage_option(code, argv, table);
 		}
 	}
-	if (argc - optind != 1)
-		return usage(help, EXIT_USAGE);
+	if (usage_operand(argc, argv, "SPEC"))
+		return USAGE_STATUS;
 	options->spec = argv[optind];
 	return -1;
+}
+
+static bool is_readable(const char *path)
+{
+	return access(path, R_OK) == 0 || report_errno(errno, "read %s", path) == 0;
 }
 
 /* "out/" means "out": DIR.tmp must lie beside it. */
@@ -116,9 +125,15 @@ int build_command(int argc, char **argv)
 	if (given == NULL)
 		return EXIT_FAILURE;
 	options.given = given;
-	status = parse(argc, argv, build_help, &options, given);
-	if (status < 0 && options.output == NULL)
-		status = usage(build_help, EXIT_USAGE);
+	status = parse(argc, argv, ":o:qh", build_table, build_help, &options, given);
+	if (status < 0 && (options.output == NULL || !options.output[0]))
+		status = usage_wrong(argv[0], "--output DIR is missing");
+	/* Told now, not after minutes of packing. */
+	if (status < 0 && (options.key == NULL) != (options.certificate == NULL))
+		status = usage_wrong(argv[0], "--key and --cert belong together");
+	if (status < 0 && options.key != NULL &&
+	    (!is_readable(options.key) || !is_readable(options.certificate)))
+		status = EXIT_FAILURE;
 	if (status < 0) {
 		output = strdup(options.output);
 		if (output != NULL) {
@@ -140,7 +155,7 @@ int build_lock_command(int argc, char **argv)
 
 	if (given == NULL)
 		return EXIT_FAILURE;
-	status = parse(argc, argv, lock_help, &options, given);
+	status = parse(argc, argv, ":h", lock_table, lock_help, &options, given);
 	if (status < 0)
 		status = build_lock(options.spec, options.profiles) < 0 ? EXIT_FAILURE
 									: EXIT_SUCCESS;

@@ -15,6 +15,7 @@
 #include "rootfs-spec/plan_print.h"
 #include "rootfs-spec/report.h"
 #include "rootfs-spec/schema.h"
+#include "rootfs-spec/usage.h"
 
 static const char check_help[] =
 	"usage: keelson check SPEC [OPTION...]\n"
@@ -108,12 +109,6 @@ static const struct option show_options[] = {{"plan", required_argument, NULL, O
 					     {"schema", no_argument, NULL, OPTION_SCHEMA},
 					     COMMON};
 
-static int usage(const char *help)
-{
-	fputs(help, stderr);
-	return COMMAND_USAGE;
-}
-
 /* -1: go on; else the exit status. */
 static int parse(int argc, char **argv, const char *shorts, const struct option *table,
 		 const char *help, struct options *options)
@@ -121,6 +116,7 @@ static int parse(int argc, char **argv, const char *shorts, const struct option 
 	int code;
 
 	optind = 1;
+	opterr = 0;
 	while ((code = getopt_long(argc, argv, shorts, table, NULL)) != -1) {
 		switch (code) {
 		case 'h': fputs(help, stdout); return COMMAND_OK;
@@ -134,20 +130,24 @@ static int parse(int argc, char **argv, const char *shorts, const struct option 
 		case OPTION_PROGRAMS: options->programs = optarg; break;
 		case OPTION_PROGRAM:
 			if (options->given_count == MAX_PROGRAMS || !strchr(optarg, '='))
-				return usage(help);
+				return usage_wrong(argv[0], "--program is NAME=PATH, not '%s'",
+						   optarg);
 			options->given[options->given_count++] = optarg;
 			break;
 		case 'v': options->verbose = true; break;
 		case OPTION_KEY:
 			if (options->key_count == MAX_KEYS || optarg[0] != '/')
-				return usage(help);
+				return usage_wrong(argv[0],
+						   "--key is at most %u absolute paths, not '%s'",
+						   MAX_KEYS, optarg);
 			options->keys[options->key_count++] = optarg;
 			break;
-		default: return usage(help);
+		default: return usage_option(code, argv, table);
 		}
 	}
-	if (argc - optind > 1)
-		return usage(help);
+	/* `show` has no spec beside a plan or the language. */
+	if (!options->plan && !options->schema && usage_operand(argc, argv, "SPEC"))
+		return COMMAND_USAGE;
 	options->spec = argv[optind];
 	return -1;
 }
@@ -204,12 +204,10 @@ int command_check(int argc, char **argv)
 {
 	struct options options = {0};
 	struct session session;
-	int status = parse(argc, argv, "hv", check_options, check_help, &options);
+	int status = parse(argc, argv, ":hv", check_options, check_help, &options);
 
 	if (status >= 0)
 		return status;
-	if (!options.spec)
-		return usage(check_help);
 	report_set_quiet(!options.verbose);
 	int error = begin(&session, &options);
 	/* A root of half a spec would only miss what the other half says. */
@@ -268,12 +266,12 @@ int command_compile(int argc, char **argv)
 	struct session session;
 	void *bytes = NULL;
 	size_t size = 0;
-	int status = parse(argc, argv, "o:h", compile_options, compile_help, &options);
+	int status = parse(argc, argv, ":o:h", compile_options, compile_help, &options);
 
 	if (status >= 0)
 		return status;
-	if (!options.spec || !options.output)
-		return usage(compile_help);
+	if (!options.output)
+		return usage_wrong(argv[0], "--output PLAN is missing");
 	int error = begin(&session, &options);
 	if (!error && options.boot)
 		error = compile_boot(&session, &options, &bytes, &size);
@@ -327,12 +325,12 @@ int command_show(int argc, char **argv)
 	struct options options = {0};
 	struct session session;
 	struct bytes out = {0};
-	int status = parse(argc, argv, "h", show_options, show_help, &options);
+	int status = parse(argc, argv, ":h", show_options, show_help, &options);
 
 	if (status >= 0)
 		return status;
 	if (!!options.spec + !!options.plan + options.schema != 1)
-		return usage(show_help);
+		return usage_wrong(argv[0], "a spec, --plan or --schema: one of them");
 	if (options.plan)
 		return show_plan(options.plan);
 	if (options.schema) {

@@ -39,19 +39,28 @@ static int unknown(const char *name)
 	fprintf(stderr, "keelson: unknown command '%s'\n", name);
 	if (nearest.best)
 		fprintf(stderr, "    did you mean '%s'?\n", nearest.best);
+	else
+		fputs("    `keelson --help` tells which there are\n", stderr);
 	return COMMAND_USAGE;
 }
 
 int main(int argc, char **argv)
 {
+	static char help_option[] = "--help";
+
 	if (argc < 2)
 		return help(stderr, COMMAND_USAGE);
+	/* `keelson help build` is `keelson build --help`. */
+	if (strcmp(argv[1], "help") == 0 && argc == 3) {
+		argv[1] = argv[2];
+		argv[2] = help_option;
+	}
 	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
 	    strcmp(argv[1], "help") == 0)
 		return help(stdout, COMMAND_OK);
 	if (strcmp(argv[1], "--version") == 0) {
 		puts("keelson " KEELSON_VERSION);
-		return COMMAND_OK;
+		return fflush(stdout) ? COMMAND_WRONG : COMMAND_OK;
 	}
 	for (size_t i = 0; i < COMMAND_COUNT; i++)
 		if (strcmp(argv[1], commands[i].name) == 0)

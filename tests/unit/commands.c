@@ -11,6 +11,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "rootfs-spec/build.h"
 #include "rootfs-spec/commands.h"
 #include "rootfs-spec/files.h"
 #include "rootfs-spec/plan.h"
@@ -101,7 +102,24 @@ static void a_wrong_command_line_exits_2(void **state)
 	assert_int_equal(command(command_check, (const char *const[]){"check", NULL}),
 			 COMMAND_USAGE);
 	assert_int_equal(RUN(command_check, "a", "b"), COMMAND_USAGE);
-	assert_int_equal(RUN(command_check, "--no-such-option", "a"), COMMAND_USAGE);
+	assert_true(file_has("err", "one SPEC, not also 'b'\n"));
+	assert_int_equal(RUN(command_check, ""), COMMAND_USAGE);
+	assert_true(file_has("err", "SPEC is missing\n"));
+	assert_int_equal(RUN(command_check, "--rot", "x", "a"), COMMAND_USAGE);
+	assert_true(file_has("err", "unknown option --rot, did you mean --root?\n"));
+	assert_int_equal(RUN(command_check, "-vx", "a"), COMMAND_USAGE);
+	assert_true(file_has("err", "unknown option -x\n"));
+	assert_int_equal(RUN(command_check, "a", "--root"), COMMAND_USAGE);
+	assert_true(file_has("err", "--root wants a value\n"));
+	assert_int_equal(RUN(command_check, "--verbose=3", "a"), COMMAND_USAGE);
+	assert_true(file_has("err", "--verbose takes no value\n"));
+	assert_int_equal(RUN(build_command, "a"), COMMAND_USAGE);
+	assert_true(file_has("err", "--output DIR is missing\n"));
+	assert_int_equal(RUN(build_command, "a", "-o", "b", "--key", "k"), COMMAND_USAGE);
+	assert_true(file_has("err", "--key and --cert belong together\n"));
+	assert_int_equal(RUN(build_lock_command, "a", "-o", "b"), COMMAND_USAGE);
+	assert_true(file_has("err", "unknown option -o\n"));
+	assert_false(file_exists("b"));
 	assert_int_equal(RUN(command_compile, "right.yaml"), COMMAND_USAGE);
 	assert_int_equal(RUN(command_show, "right.yaml", "--schema"), COMMAND_USAGE);
 	assert_int_equal(RUN(command_check, "--help"), COMMAND_OK);
