@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "svc/log.h"
 
+#include <poll.h>
 #include <stdarg.h>
 #include <string.h>
 #include <unistd.h>
@@ -27,13 +28,21 @@ enum log_level log_level(void)
 	return log_max;
 }
 
+/* A terminal that was stopped, or a pipe that nobody empties: better a line lost than PID 1 held. */
+static int has_room(void)
+{
+	struct pollfd room = {.fd = log_fd, .events = POLLOUT};
+
+	return log_kmsg || poll(&room, 1, 0) > 0;
+}
+
 void log_line(enum log_level level, const char *format, ...)
 {
 	char line[LOG_LINE_BYTES];
 	size_t length = 0;
 	va_list arguments;
 
-	if (level > log_max || log_fd < 0)
+	if (level > log_max || log_fd < 0 || !has_room())
 		return;
 	if (log_kmsg)
 		length = format_text(line, sizeof line - 1, "<%d>", (int)level);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * PID 1's own lines: one record of /dev/kmsg each ("<6>keelson: ..."), or of stderr before there is
- * one. A serial console would block PID 1, the kernel's ring does not; a record that it refuses is
- * dropped (Documentation/ABI/testing/dev-kmsg). Never allocates; a line longer than LOG_LINE_BYTES
+ * one. A serial console would block PID 1, the kernel's ring does not; a record that it refuses, or
+ * that stderr has no room for, is dropped (Documentation/ABI/testing/dev-kmsg). Never allocates; a line longer than LOG_LINE_BYTES
  * is cut. The formats are those of format.h.
  *
  * An error names the object and the step: log_error("mount: %s: ext4 on %s: %s", ...).

@@ -97,9 +97,10 @@ class Node:
         exec "$0" --container --plan=/run/plan </dev/null
     """
 
-    def __init__(self, *services, cgroups=True):
+    def __init__(self, *services, cgroups=True, stderr=None):
         self.services = "".join(services)
         self.cgroups = cgroups
+        self.stderr = stderr  # None: the log
 
     def __enter__(self):
         self.work = Path(tempfile.mkdtemp(prefix="keelson-ns-"))
@@ -114,7 +115,7 @@ class Node:
              "--ipc", "--fork", "--kill-child", "--propagation", "private",
              "sh", "-ec", self.BOOT, INIT],
             env=dict(os.environ, KEELSON_CGROUP="cgroup2" if self.cgroups else "tmpfs"),
-            stdin=open(plan), stdout=self.log_file, stderr=self.log_file)
+            stdin=open(plan), stdout=self.log_file, stderr=self.stderr or self.log_file)
         try:
             self.pid = self._find_pid1()
             self.root = Path(f"/proc/{self.pid}/root")
