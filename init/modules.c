@@ -7,7 +7,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "init/phase.h"
 #include "mount/sys.h"
+#include "svc/format.h"
 #include "svc/log.h"
 
 static int load(const char *path, const char *parameters)
@@ -37,7 +39,10 @@ int modules_load(const struct plan *plan, struct timeline *timeline)
 		} else if (error == -ENODEV) {
 			log_info("module: %s: no such device here", path);
 		} else if (error) {
-			log_error("module: %s: load: %s", path, log_errno(error));
+			char object[PLAN_MAX_PATH];
+
+			format_text(object, sizeof(object), "module: %s", path);
+			fault(object, "load", error);
 			first = first ? first : error;
 		}
 	}

@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """PID 1 itself: bad plans, milestones, orphans, and what it never does after the start."""
 
+import contextlib
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -30,16 +32,16 @@ def boot(plan):
     return done.returncode, done.stderr
 
 
-def good_plan():
+def plan_of(*lines):
     path = Path("/tmp") / f"keelson-plan-{time.monotonic_ns()}"
-    subprocess.run([MAKE_PLAN, path], input=service("web", "sleep"), text=True, check=True)
+    subprocess.run([MAKE_PLAN, path], input="".join(lines), text=True, check=True)
     try:
         return path.read_bytes()
     finally:
         path.unlink()
 
 
-PLAN = good_plan()
+PLAN = plan_of(service("web", "sleep"))
 for what, plan, reason in (
         ("truncated", PLAN[:-8], "size"),
         ("empty", b"", "size"),
@@ -49,6 +51,46 @@ for what, plan, reason in (
         status, said = boot(plan)
         equal(status, 1)
         assert "keelson: /tmp/keelson-plan-" in said and reason in said, said
+
+
+OPTIONAL_MOUNT, OPTIONAL_SETTING = 8, 1
+for what, line, said in (
+        ("module", "module\t/lib/none.ko\n",
+         "keelson: module: /lib/none.ko: load: No such file or directory"),
+        ("sysctl", "sysctl\t/proc/sys/none\t1\t0\n",
+         "keelson: sysctl: /proc/sys/none: write: No such file or directory"),
+        ("mount", "mount\tnosuchfs\t/run\t0\n", "keelson: mount: /run: fsopen: No such device"),
+        ("path", "mount\ttmpfs\t/run\t0\nfile\t/proc/none/file\ttext\n",
+         "keelson: path: /proc/none/file: make: No such file or directory")):
+    with tap.case(f"a {what} that cannot be made ends the boot before any service, and is named"):
+        status, log = boot(plan_of(line, service("web", "sleep")))
+        equal(status, 1)
+        assert said in log, log
+        assert "web" not in log, log
+
+with tap.case("what the plan calls optional, and a full disk, are said, and the boot goes on"), Node(
+        f"mount\tnosuchfs\t/run/mounted\t{OPTIONAL_MOUNT}\n",
+        "mount\ttmpfs\t/run/small\t0\tsize\t4096\tnr_inodes\t1\n",
+        f"sysctl\t/proc/sys/none\t1\t{OPTIONAL_SETTING}\n",
+        "file\t/run/small/file\ttext\n",
+        "file\t/run/made\ttext\n",
+        service("web", "sleep")) as node:
+    node.wait("web", "up")
+    for said in ("mount: /run/mounted: ", "sysctl: /proc/sys/none: ",
+                 "path: /run/small/file: make: No space left on device"):
+        assert said in node.log(), node.log()
+    equal(node.file("/run/made"), "text")
+
+with tap.case("a stderr that nobody reads does not hold PID 1"):
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            os.write(writing, bytes(4096))
+    os.set_blocking(writing, True)
+    with Node(service("web", "sleep"), stderr=writing) as node:
+        node.wait("web", "up")
+        node.done("restart", "web")
 
 with tap.case("not as PID 1 it does nothing at all"):
     done = subprocess.run([INIT, "--container"], text=True, capture_output=True, timeout=5)

@@ -224,6 +224,51 @@ static void set_field(char **field)
 	}
 }
 
+/* sysctl PATH VALUE FLAGS: one a plan */
+static void add_sysctl(char **field)
+{
+	struct plan_setting setting = {
+		.path = plan_write_string(writer, field[1]),
+		.value = plan_write_string(writer, field[2]),
+		.flags = small(field[3]),
+	};
+	struct plan_list sysctls = {plan_write_setting(writer, &setting), 1};
+
+	plan_write_system(writer)->sysctls = sysctls;
+}
+
+/* mount TYPE TARGET FLAGS [KEY VALUE]... */
+static void add_mount(char **field)
+{
+	size_t options = 0;
+
+	while (field[4 + options])
+		options++;
+	struct plan_mount mount = {
+		.source_kind = PLAN_SOURCE_NONE,
+		.source = plan_write_string(writer, "none"),
+		.type = plan_write_string(writer, field[1]),
+		.target = plan_write_string(writer, field[2]),
+		.flags = small(field[3]),
+		.options = plan_write_strings(writer, (const char *const *)&field[4], options),
+	};
+
+	plan_write_mount(writer, &mount);
+}
+
+/* file PATH CONTENT */
+static void add_file(char **field)
+{
+	struct plan_path path = {
+		.path = plan_write_string(writer, field[1]),
+		.content = plan_write_string(writer, field[2]),
+		.mode = 0644,
+		.kind = PLAN_PATH_FILE,
+	};
+
+	plan_write_path(writer, &path);
+}
+
 /* Of the whole node; before the first service or between two. False: not such a field. */
 static bool set_system(char **field)
 {
@@ -234,6 +279,16 @@ static bool set_system(char **field)
 
 		plan_write_system(writer)->pods_cgroup = group;
 		plan_write_system(writer)->pods_grace_ns = number(field[2]) * MS;
+	} else if (strcmp(key, "module") == 0) {
+		struct plan_module module = {.path = plan_write_string(writer, field[1])};
+
+		plan_write_module(writer, &module);
+	} else if (strcmp(key, "sysctl") == 0) {
+		add_sysctl(field);
+	} else if (strcmp(key, "mount") == 0) {
+		add_mount(field);
+	} else if (strcmp(key, "file") == 0) {
+		add_file(field);
 	} else if (strcmp(key, "shutdown_ms") == 0) {
 		plan_write_system(writer)->shutdown_timeout_ns = number(field[1]) * MS;
 	} else {
