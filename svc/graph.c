@@ -111,11 +111,17 @@ void graph_mark_shutdown(const struct plan *plan, struct world *world)
 	spread_stop(plan, world);
 }
 
-/* Nothing that needs `index` and goes down too still runs. */
+/*
+ * Nothing that needs `index` and goes down too still runs. What waits to be started takes nothing
+ * from anybody, and must not start meanwhile.
+ */
 static bool may_stop(const struct plan *plan, const struct world *world, uint32_t index)
 {
 	const struct plan_service *service = plan_service(plan, index);
+	uint32_t state = world->services[index].state;
 
+	if (!service_is_active(state) && !service_is_up(state))
+		return true;
 	for (uint32_t k = 0; k < service->needed_by.count; k++) {
 		const struct world_service *from =
 			&world->services[needed_by(plan, service, k)->from];

@@ -192,6 +192,7 @@ static void enter(struct world_service *state, enum service_state next, uint64_t
 	}
 	if (next == SERVICE_DOWN)
 		state->flags &= ~SERVICE_MARK_STOP;
+	state->flags &= ~SERVICE_MARK_AGAIN;
 }
 
 uint32_t service_apply(const struct plan_service *service, struct world_service *state,
@@ -200,8 +201,10 @@ uint32_t service_apply(const struct plan_service *service, struct world_service 
 	struct service_step step = service_next((enum service_state)state->state, event);
 
 	if (event == SERVICE_ENDED_DOWN && service_is_active(state->state) &&
-	    !(state->flags & SERVICE_MARK_STOP))
+	    !(state->flags & (SERVICE_MARK_STOP | SERVICE_MARK_AGAIN)))
 		state->wanted = 0;
+	if (event == SERVICE_START && state->state == SERVICE_STOPPING)
+		state->flags |= SERVICE_MARK_AGAIN;
 	if (step.actions & SERVICE_ACT_RESET) {
 		state->burst = 0;
 		state->backoff_ns = 0;
@@ -249,8 +252,14 @@ enum service_event service_verdict(const struct plan_service *service,
 	if (service->kind == PLAN_SERVICE_ONESHOT) {
 		bool did_its_work = death->error == 0 && death->code == CLD_EXITED &&
 				    death->status == 0 && in_time;
-		return did_its_work ? SERVICE_ENDED_DONE : retry_or_fail(service, state);
+
+		if (did_its_work)
+			return SERVICE_ENDED_DONE;
 	}
+	if (state->flags & SERVICE_MARK_AGAIN)
+		return SERVICE_ENDED_DOWN;
+	if (service->kind == PLAN_SERVICE_ONESHOT)
+		return retry_or_fail(service, state);
 	/* A daemon that ends before it is ready has failed, however politely it ends. */
 	bool well = service_death_is_clean(service, death) && in_time &&
 		    (state->flags & SERVICE_MARK_READY);

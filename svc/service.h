@@ -55,7 +55,8 @@
  *
  * What interrupts what
  *   A start cuts a backoff short and forgives a failure. A stop interrupts everything but stopping.
- *   A start during stopping is remembered in `wanted` and happens after it.
+ *   A start during stopping is remembered (SERVICE_MARK_AGAIN) and happens after it, however the
+ *   stopping process ends; only a oneshot that did its work is done.
  *
  * Restart
  *   The n-th wait is min(backoff_min * 2^n, backoff_max), shortened by up to an eighth at random so
@@ -146,6 +147,7 @@ const char *service_event_name(uint32_t event);
 #define SERVICE_MARK_ON_WAY 4u /* comes up by itself if all goes well (kept by graph_act()) */
 #define SERVICE_MARK_BLAMED 8u /* the start timeout of this life expired */
 #define SERVICE_MARK_READY 16u /* it was up in this life */
+#define SERVICE_MARK_AGAIN 32u /* a start came while it was stopping */
 
 /* A process of the service runs or may run. */
 static inline bool service_is_active(uint32_t state)
