@@ -29,6 +29,7 @@
 #include "svc/log.h"
 
 #define DISK_WAIT_NS 10000000000ull
+#define OTHER_DISK_WAIT_NS 3000000000ull /* when the first one has nothing to boot */
 #define NEW_ROOT "/root"
 #define INIT_PATH "/sbin/init"
 #define DM_NAME "keelson-root"
@@ -42,6 +43,7 @@ static struct {
 	struct keyring keyring;
 	int hash; /* AF_ALG socket */
 	struct disk disk;
+	struct disks_passed foreign; /* with slots that nobody trusted signed */
 	struct slot_examination examinations[SLOT_COUNT];
 	struct slot_view views[SLOT_COUNT];
 } boot;
@@ -146,12 +148,13 @@ int initramfs_watchdog(void)
 	return 0;
 }
 
-int initramfs_disk(void)
+/* Find the next disk with slots, and tell what was wrong with its table. */
+static int find_disk(uint64_t wait_ns)
 {
-	int error = disk_find(NULL, clock_boottime_ns() + DISK_WAIT_NS, &boot.disk);
+	int error = disk_find(&boot.foreign, clock_boottime_ns() + wait_ns, &boot.disk);
 
 	if (error)
-		return fault("disk", "find one with slots", error);
+		return error;
 	if (boot.disk.mended)
 		log_error("disk: %s: primary partition table: %s; mended from the backup",
 			  boot.disk.device.name, boot.disk.mended);
@@ -159,6 +162,13 @@ int initramfs_disk(void)
 		log_error("disk: %s: primary partition table: %s; using the backup",
 			  boot.disk.device.name, boot.disk.gpt.primary_fault);
 	return 0;
+}
+
+int initramfs_disk(void)
+{
+	int error = find_disk(DISK_WAIT_NS);
+
+	return error ? fault("disk", "find one with slots", error) : 0;
 }
 
 /* ---- slots ---- */
@@ -212,6 +222,27 @@ static void examine(uint32_t slot)
 			  examination->error ? log_errno(examination->error) : "");
 }
 
+static void examine_slots(void)
+{
+	memset(boot.examinations, 0, sizeof(boot.examinations));
+	for (uint32_t i = 0; i < SLOT_COUNT; i++)
+		examine(i);
+	slot_judge(&boot.disk.slots, boot.examinations, boot.views);
+}
+
+/*
+ * Is the disk somebody else's: a stick that was forgotten, another installation? Only then is there
+ * another one to look for. A disk that is this node's and damaged must not make it boot an old copy.
+ */
+static bool is_foreign(void)
+{
+	for (uint32_t i = 0; i < SLOT_COUNT; i++)
+		if (boot.examinations[i].verdict != SLOT_ABSENT &&
+		    boot.examinations[i].verdict != SLOT_UNSIGNED)
+			return false;
+	return true;
+}
+
 int initramfs_slots(void)
 {
 	int error;
@@ -222,9 +253,17 @@ int initramfs_slots(void)
 	error = trust_keys();
 	if (error)
 		return error;
-	for (uint32_t i = 0; i < SLOT_COUNT; i++)
-		examine(i);
-	slot_judge(&boot.disk.slots, boot.examinations, boot.views);
+	examine_slots();
+	while (is_foreign() && boot.foreign.count < DISKS_PASSED_MAX) {
+		log_error("disk: %s: no slot is signed by a trusted key: looking for another disk",
+			  boot.disk.device.name);
+		memcpy(boot.foreign.names[boot.foreign.count++], boot.disk.device.name,
+		       sizeof(boot.foreign.names[0]));
+		/* Without another the views stay as they are: nothing to boot. */
+		if (find_disk(OTHER_DISK_WAIT_NS) != 0)
+			break;
+		examine_slots();
+	}
 	return 0;
 }
 

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <linux/blkpg.h>
 #include <linux/fs.h>
+#include <string.h>
 #include <sys/ioctl.h>
 
 #include "mount/gpt_io.h"
@@ -138,33 +139,38 @@ static bool fits(struct disk *disk, enum demand demand)
 	return shows_all(disk) || (demand == DEMAND_ONE_SLOT && shown_slots(disk) > 0);
 }
 
+static bool is_passed(const struct disks_passed *passed, const char *name)
+{
+	for (uint32_t i = 0; i < passed->count; i++)
+		if (strcmp(passed->names[i], name) == 0)
+			return true;
+	return false;
+}
+
 /* Look once at every disk; true when `disk` holds the one. */
-static bool look(const char *name, enum demand demand, struct disk *disk)
+static bool look(const struct disks_passed *passed, enum demand demand, struct disk *disk)
 {
 	struct device disks[DEVICES_MAX];
-	int count;
+	int count = devices_disks(disks, DEVICES_MAX);
 
-	if (name)
-		return devices_disk(name, &disk->device) == 0 && fits(disk, demand);
-	count = devices_disks(disks, DEVICES_MAX);
 	for (int i = 0; i < count; i++) {
 		disk->device = disks[i];
-		if (fits(disk, demand))
+		if (!is_passed(passed, disks[i].name) && fits(disk, demand))
 			return true;
 	}
 	return false;
 }
 
-int disk_find(const char *name, uint64_t deadline_ns, struct disk *disk)
+int disk_find(const struct disks_passed *passed, uint64_t deadline_ns, struct disk *disk)
 {
 	/* Listening before looking: what appears in between is an event. */
 	cleanup_fd events = devices_listen();
 
 	do {
-		if (look(name, DEMAND_PRIMARY, disk) || look(name, DEMAND_BACKUP, disk))
+		if (look(passed, DEMAND_PRIMARY, disk) || look(passed, DEMAND_BACKUP, disk))
 			return 0;
 	} while (devices_wait(events, deadline_ns) == 0);
-	return look(name, DEMAND_ONE_SLOT, disk) ? 0 : -ENODEV;
+	return look(passed, DEMAND_ONE_SLOT, disk) ? 0 : -ENODEV;
 }
 
 /* Read the table of the disk of this name. */

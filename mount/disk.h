@@ -17,16 +17,24 @@ struct disk {
 	const char *mended; /* what was wrong with the primary table before it was mended, or NULL */
 };
 
+#define DISKS_PASSED_MAX 8u
+
+/* Disks that were looked at and have no slot to boot, by their kernel names. */
+struct disks_passed {
+	uint32_t count;
+	char names[DISKS_PASSED_MAX][DEVICE_NAME_BYTES];
+};
+
 /*
- * Find the first disk (in the order of devices_disks()) with at least one slot, all of whose
- * partitions the kernel shows; wait for it until CLOCK_BOOTTIME reaches `deadline_ns`. `name`: look
- * only at the disk of this kernel name, NULL: at all. 0 or -ENODEV.
+ * Find the first disk (in the order of devices_disks(), those in `passed` left out) with at least
+ * one slot, all of whose partitions the kernel shows; wait for it until CLOCK_BOOTTIME reaches
+ * `deadline_ns`. 0 or -ENODEV; then what `disk` holds is no disk.
  *
  * A disk with a valid primary table goes before one without. A disk whose primary is damaged has no
  * partitions for the kernel: it is mended here, before anything is chosen or used. At the deadline a
  * disk will do of whose slots only one is shown.
  */
-int disk_find(const char *name, uint64_t deadline_ns, struct disk *disk);
+int disk_find(const struct disks_passed *passed, uint64_t deadline_ns, struct disk *disk);
 
 /*
  * Read the table of a disk known by name again (for blessing, after switch root). -ESTALE when its

@@ -37,6 +37,7 @@ static struct {
 
 static struct gpt gpt;
 static struct disk disk;
+static const struct disks_passed none;
 
 /* ---- the kernel's part ---- */
 
@@ -191,20 +192,19 @@ static void a_disk_in_order_is_taken_and_not_written(void **state)
 {
 	(void)state;
 	keep_contents(0);
-	assert_int_equal(disk_find(NULL, 1, &disk), 0);
+	assert_int_equal(disk_find(&none, 1, &disk), 0);
 	assert_string_equal(disk.device.name, "vda");
 	assert_int_equal(disk.slots.count, 2);
 	assert_null(disk.mended);
 	assert_int_equal(machine.waits, 0);
 	assert_unwritten(0, before);
-	assert_int_equal(disk_find("vdb", 1, &disk), -ENODEV);
 }
 
 static void a_damaged_primary_is_mended_so_that_the_kernel_shows_it(void **state)
 {
 	(void)state;
 	damage_primary(0);
-	assert_int_equal(disk_find(NULL, 1, &disk), 0);
+	assert_int_equal(disk_find(&none, 1, &disk), 0);
 	assert_non_null(disk.mended);
 	assert_false(disk.gpt.from_backup);
 	assert_int_equal(machine.waits, 0);
@@ -215,7 +215,7 @@ static void a_disk_that_is_used_otherwise_now_is_never_written(void **state)
 	(void)state;
 	use_otherwise(0);
 	keep_contents(0);
-	assert_int_equal(disk_find(NULL, 1, &disk), -ENODEV);
+	assert_int_equal(disk_find(&none, 1, &disk), -ENODEV);
 	assert_unwritten(0, before);
 }
 
@@ -225,16 +225,28 @@ static void a_valid_primary_goes_before_an_earlier_disk_without(void **state)
 	add_disk();
 	damage_primary(0);
 	keep_contents(0);
-	assert_int_equal(disk_find(NULL, 1, &disk), 0);
+	assert_int_equal(disk_find(&none, 1, &disk), 0);
 	assert_string_equal(disk.device.name, "vdb");
 	assert_unwritten(0, before);
+}
+
+static void disks_without_a_slot_to_boot_are_passed_over(void **state)
+{
+	struct disks_passed passed = {.count = 1, .names = {"vda"}};
+
+	(void)state;
+	add_disk();
+	assert_int_equal(disk_find(&passed, 1, &disk), 0);
+	assert_string_equal(disk.device.name, "vdb");
+	passed = (struct disks_passed){.count = 2, .names = {"vdb", "vda"}};
+	assert_int_equal(disk_find(&passed, 1, &disk), -ENODEV);
 }
 
 static void one_slot_that_is_whole_is_enough_at_the_deadline(void **state)
 {
 	(void)state;
 	machine.hidden = 6; /* slot b's tree */
-	assert_int_equal(disk_find(NULL, 1, &disk), 0);
+	assert_int_equal(disk_find(&none, 1, &disk), 0);
 	assert_int_equal(machine.waits, 1);
 	assert_int_equal(disk.slots.count, 2);
 }
@@ -246,7 +258,7 @@ static void bits_that_could_not_be_written_are_written_by_the_next_call(void **s
 	const char *step = "";
 
 	(void)state;
-	assert_int_equal(disk_find(NULL, 1, &disk), 0);
+	assert_int_equal(disk_find(&none, 1, &disk), 0);
 	machine.unwritable = true;
 	assert_int_equal(disk_write_bits(&disk, burned, &step), -ENOENT);
 	assert_string_equal(step, "open disk for writing");
@@ -277,6 +289,7 @@ int main(void)
 		TEST(a_damaged_primary_is_mended_so_that_the_kernel_shows_it),
 		TEST(a_disk_that_is_used_otherwise_now_is_never_written),
 		TEST(a_valid_primary_goes_before_an_earlier_disk_without),
+		TEST(disks_without_a_slot_to_boot_are_passed_over),
 		TEST(one_slot_that_is_whole_is_enough_at_the_deadline),
 		TEST(bits_that_could_not_be_written_are_written_by_the_next_call),
 		TEST(another_disk_of_the_same_name_is_not_taken_for_it),
