@@ -12,6 +12,7 @@
 
 #include "init/bless.h"
 #include "init/gate.h"
+#include "init/memory.h"
 #include "init/milestones.h"
 #include "init/node.h"
 #include "init/phase.h"
@@ -170,6 +171,9 @@ int node_supervisor(void)
 	if (error)
 		return fault("supervisor", "open", error);
 	open_milestones();
+	error = memory_lock(&node.plan);
+	if (error)
+		log_warning("memory: lock: %s", log_errno(error));
 	return 0;
 }
 

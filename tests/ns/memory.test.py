@@ -62,4 +62,17 @@ with tap.case(f"PID 1 stays under {RSS_MAX_KIB} KiB"), Node(*NODE) as node:
     tap.note(f"resident {fields['Rss']} KiB, proportional {fields['Pss']} KiB")
     assert int(fields["Rss"]) < RSS_MAX_KIB, fields
 
+with tap.case("its program and its plan are in memory for good: the disk may go"), Node(*NODE) as node:
+    node.wait("base", "up")
+    smaps = Path(f"/proc/{node.pid}/smaps").read_text()
+    found = 0
+    for mapping in re.split(r"^(?=[0-9a-f]+-[0-9a-f]+ )", smaps, flags=re.M):
+        if not re.search(r"(/keelson-init|/run/plan)$", mapping, re.M):
+            continue
+        fields = dict(re.findall(r"^(\w+):\s+(\d+) kB", mapping, re.M))
+        equal(fields["Rss"], fields["Size"], mapping)
+        assert " lo " in mapping, mapping
+        found += 1
+    assert found >= 4, smaps
+
 tap.end()

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * PID 1's memory stays in memory. Its program and plan are pages of the root's file system, and the
+ * shutdown's are first needed when the disk may be gone: a page that cannot be read then is a SIGBUS
+ * in PID 1, and one that is read slowly holds everything that waits for it.
+ */
+#ifndef KEELSON_MEMORY_H
+#define KEELSON_MEMORY_H
+
+#include "rootfs-spec/plan.h"
+
+/*
+ * Read in and lock (mlock(2)) this program's segments and the plan, and let nothing that was ever
+ * touched be taken away again. 0 or negative errno; what can be locked is.
+ */
+int memory_lock(const struct plan *plan);
+
+#endif
