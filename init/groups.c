@@ -1,24 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "init/groups.h"
 
+#include <dirent.h>
 #include <fcntl.h>
-#include <stdint.h>
 #include <string.h>
 
+#include "mount/directory.h"
 #include "mount/sys.h"
 #include "svc/cgroup.h"
 
 #define DEPTH_MAX 16u
-
-struct entry64 { /* struct linux_dirent64 of getdents64(2) */
-	uint64_t ino;
-	int64_t off;
-	uint16_t reclen;
-	uint8_t type;
-	char name[];
-};
-
-#define TYPE_DIRECTORY 4u /* DT_DIR */
 
 /* Called for every directory in a group; `child` is open and stays the walker's. */
 typedef void child_visitor(int child, const char *name, unsigned int depth, void *context);
@@ -30,24 +21,19 @@ static int open_group(int above, const char *name)
 
 static void for_each_child(int group, unsigned int depth, child_visitor *visit, void *context)
 {
-	_Alignas(struct entry64) char buffer[2048];
-	long n;
+	struct directory directory = {.fd = group};
+	const char *name;
 
 	if (depth >= DEPTH_MAX)
 		return;
-	while ((n = syscall(SYS_getdents64, group, buffer, sizeof(buffer))) > 0) {
-		for (long at = 0; at < n;) {
-			const struct entry64 *entry = (const void *)(buffer + at);
+	while ((name = directory_next(&directory))) {
+		if (directory.type != DT_DIR)
+			continue;
 
-			at += entry->reclen;
-			if (entry->type != TYPE_DIRECTORY || entry->name[0] == '.')
-				continue;
+		cleanup_fd child = open_group(group, name);
 
-			cleanup_fd child = open_group(group, entry->name);
-
-			if (child >= 0)
-				visit(child, entry->name, depth + 1, context);
-		}
+		if (child >= 0)
+			visit(child, name, depth + 1, context);
 	}
 }
 

@@ -1,30 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "init/switchroot.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <stdbool.h>
-#include <stdint.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "mount/directory.h"
 #include "mount/sys.h"
 
 #define DEPTH_MAX 16u
-
-struct entry64 { /* struct linux_dirent64 of getdents64(2) */
-	uint64_t ino;
-	int64_t off;
-	uint16_t reclen;
-	uint8_t type;
-	char name[];
-};
 
 static void empty_directory(int fd, dev_t device, unsigned int depth);
 
@@ -33,8 +23,6 @@ static void delete_entry(int directory, const char *name, dev_t device, unsigned
 {
 	struct stat st;
 
-	if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
-		return;
 	if (fstatat(directory, name, &st, AT_SYMLINK_NOFOLLOW) < 0 || st.st_dev != device)
 		return;
 	if (!S_ISDIR(st.st_mode)) {
@@ -52,23 +40,13 @@ static void delete_entry(int directory, const char *name, dev_t device, unsigned
 	unlinkat(directory, name, AT_REMOVEDIR);
 }
 
-/* ramfs and tmpfs may skip entries when others go while reading: read again until none is left. */
 static void empty_directory(int fd, dev_t device, unsigned int depth)
 {
-	_Alignas(struct entry64) char buffer[1024];
+	struct directory directory = {.fd = fd};
+	const char *name;
 
-	for (;;) {
-		long n = syscall(SYS_getdents64, fd, buffer, sizeof(buffer));
-
-		if (n <= 0)
-			return;
-		for (long at = 0; at < n;) {
-			const struct entry64 *entry = (const void *)(buffer + at);
-
-			delete_entry(fd, entry->name, device, depth);
-			at += entry->reclen;
-		}
-	}
+	while ((name = directory_next(&directory)))
+		delete_entry(fd, name, device, depth);
 }
 
 static bool in_memory(int fd)

@@ -28,6 +28,7 @@ const char *directory_next(struct directory *directory)
 		}
 		entry = (const void *)(directory->buffer + directory->at);
 		directory->at += entry->bytes;
+		directory->type = entry->type;
 		if (strcmp(entry->name, ".") != 0 && strcmp(entry->name, "..") != 0)
 			return entry->name;
 	}

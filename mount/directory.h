@@ -12,6 +12,7 @@ struct directory {
 	int fd;
 	long at;
 	long end;
+	unsigned char type; /* of the last name, DT_* of readdir(3) */
 	_Alignas(8) char buffer[DIRECTORY_BUFFER_BYTES];
 };
 
