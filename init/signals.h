@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What a signal to PID 1 asks for (keelson-init(8)). The real-time ones are those of systemd, which
- * tools know by their numbers; they count from the kernel's 34, because musl and glibc do not agree
- * on SIGRTMIN. Pure.
+ * tools know by their numbers; they count from glibc's 34, because musl's SIGRTMIN is 35. Pure.
  *
  *     SIGTERM, SIGPWR, 34+4, 34+14   power off
  *     SIGINT (ctrl-alt-del), 34+5, 34+15   reboot
