@@ -47,12 +47,13 @@ static const char compile_help[] =
 static const char show_help[] =
 	"usage: keelson show SPEC [--profiles DIR]\n"
 	"       keelson show --plan FILE\n"
-	"       keelson show --schema\n"
+	"       keelson show --schema[=man]\n"
 	"\n"
 	"Print SPEC with all that it extends merged in, each line with its origin.\n"
 	"\n"
 	"      --plan FILE      print a plan in readable form instead\n"
-	"      --schema         print the description of the language instead\n"
+	"      --schema[=man]   print the description of the language instead, as Markdown or as\n"
+	"                       a man page\n"
 	"      --profiles DIR   where `extends: NAME` is looked up, too\n";
 
 #define MAX_KEYS PLAN_MAX_KEYS
@@ -71,6 +72,7 @@ struct options {
 	size_t given_count;
 	bool boot;
 	bool schema;
+	bool man;
 	bool spec_only;
 	bool verbose;
 };
@@ -106,7 +108,7 @@ static const struct option compile_options[] = {{"output", required_argument, NU
 						{"key", required_argument, NULL, OPTION_KEY},
 						COMMON};
 static const struct option show_options[] = {{"plan", required_argument, NULL, OPTION_PLAN},
-					     {"schema", no_argument, NULL, OPTION_SCHEMA},
+					     {"schema", optional_argument, NULL, OPTION_SCHEMA},
 					     COMMON};
 
 /* -1: go on; else the exit status. */
@@ -125,7 +127,13 @@ static int parse(int argc, char **argv, const char *shorts, const struct option 
 		case OPTION_PROFILES: options->profiles = optarg; break;
 		case OPTION_BOOT: options->boot = true; break;
 		case OPTION_PLAN: options->plan = optarg; break;
-		case OPTION_SCHEMA: options->schema = true; break;
+		case OPTION_SCHEMA:
+			options->schema = true;
+			options->man = optarg;
+			if (optarg && strcmp(optarg, "man") != 0)
+				return usage_wrong(argv[0], "--schema or --schema=man, not '%s'",
+						   optarg);
+			break;
 		case OPTION_SPEC_ONLY: options->spec_only = true; break;
 		case OPTION_PROGRAMS: options->programs = optarg; break;
 		case OPTION_PROGRAM:
@@ -334,7 +342,7 @@ int command_show(int argc, char **argv)
 	if (options.plan)
 		return show_plan(options.plan);
 	if (options.schema) {
-		schema_print(&out);
+		options.man ? schema_print_man(&out) : schema_print(&out);
 		return write_out(&out);
 	}
 	int error = begin(&session, &options);

@@ -90,4 +90,7 @@ const char *schema_scalar_text(enum schema_scalar scalar);
 /* The language as Markdown: docs/spec.md. */
 void schema_print(struct bytes *out);
 
+/* The same as a man page: docs/keelson-spec.5. */
+void schema_print_man(struct bytes *out);
+
 #endif

@@ -193,6 +193,9 @@ static void show_says_where_each_line_comes_from(void **state)
 	assert_int_equal(file_size("out"), 0);
 	assert_int_equal(RUN(command_show, "--schema"), COMMAND_OK);
 	assert_true(file_has("out", "| `exec` (required) |"));
+	assert_int_equal(RUN(command_show, "--schema=man"), COMMAND_OK);
+	assert_true(file_has("out", ".TH KEELSON\\-SPEC 5"));
+	assert_int_equal(RUN(command_show, "--schema=html"), COMMAND_USAGE);
 }
 
 int main(void)
