@@ -49,8 +49,6 @@ struct supervisor_hooks {
 	int (*power)(void *context, enum control_power action);
 	/* Fill `status` for `keelctl slot status`. 0, or -ENODATA when the node has no slots. */
 	int (*slot_status)(void *context, struct control_slot_status *status);
-	/* A critical service is failed (called once per failure). */
-	void (*critical_failed)(void *context, uint32_t service);
 	/* A child that is no service ended; it is reaped when this returns. For PID 1's own helpers. */
 	void (*child_ended)(void *context, const siginfo_t *info);
 	/* Every wanted service is up for the first time; world->up_ns is set. */
