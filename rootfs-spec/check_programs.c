@@ -128,6 +128,11 @@ static void check_libraries(struct checker *checker, struct where where, const c
 			     pool_printf(checker->pool,
 					 "%s needs the library %s, which is not in the image",
 					 chain, name));
+			if (!checker->spec->packages.dependencies)
+				diagnose_hint(
+					checker->diagnostics,
+					"'packages.dependencies' is false: its package is to be "
+					"named in 'install', too");
 			continue;
 		}
 		/* Two names of one library are looked at twice, which costs little. */

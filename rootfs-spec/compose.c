@@ -3,6 +3,7 @@
 
 #include "rootfs-spec/files.h"
 #include "rootfs-spec/glob.h"
+#include "rootfs-spec/nearest.h"
 #include "rootfs-spec/oci.h"
 #include "rootfs-spec/report.h"
 
@@ -138,8 +139,28 @@ static const char *go_architecture(void)
 #endif
 }
 
+/* `name` is that of a program, NULL for a file of this machine. */
+static void tell_missing(struct text source, const char *name, struct diagnostics *diagnostics)
+{
+	static const char *const known[] = {"keelson-pause", "kubelet", "keelson-init",
+					    "keelson-log", "keelctl"};
+	const char *nearest = name == NULL
+				      ? NULL
+				      : nearest_name(name, known, sizeof(known) / sizeof(known[0]));
+
+	if (name == NULL) {
+		diagnose(diagnostics, source.where, "there is no file '%s'", source.text);
+		return;
+	}
+	diagnose(diagnostics, source.where, "there is no program '%s'", name);
+	if (nearest != NULL && strcmp(nearest, name) != 0)
+		diagnose_suggest(diagnostics, nearest);
+	else
+		diagnose_hint(diagnostics, "--program %s=PATH says where it is", name);
+}
+
 static int add_pod_image(const struct spec_pod_image *pod, const struct programs *programs,
-			 struct tree *tree)
+			 struct diagnostics *diagnostics, struct tree *tree)
 {
 	const char *source = pod->program.text;
 	const char *slash = strrchr(source, '/');
@@ -151,14 +172,16 @@ static int add_pod_image(const struct spec_pod_image *pod, const struct programs
 	if (name == NULL && slash == NULL)
 		name = source;
 	if (name != NULL)
-		source = programs_find(programs, name);
-	else
-		name = slash + 1;
-	error = source == NULL ? -ENOENT : file_read(source, &program);
+		source = programs_source(programs, pool_printf(tree->pool, "program:%s", name));
+	if (source == NULL || !file_exists(source)) {
+		tell_missing(pod->program, name, diagnostics);
+		return 0;
+	}
+	error = file_read(source, &program);
 	if (error == 0) {
 		struct oci_image image = {.name = pod->name.text,
 					  .architecture = go_architecture(),
-					  .program_name = name,
+					  .program_name = name != NULL ? name : slash + 1,
 					  .program = program.data,
 					  .program_bytes = program.size};
 
@@ -220,19 +243,6 @@ static mode_t file_mode(const struct spec_file *file, const char *source)
 	return file->kind == SPEC_FILE_DIRECTORY ? 0755 : 0644;
 }
 
-static void tell_missing(const struct spec_file *file, struct diagnostics *diagnostics)
-{
-	const char *source = file->source.text;
-	const char *name = programs_name(source);
-
-	if (name == NULL) {
-		diagnose(diagnostics, file->source.where, "there is no file '%s'", source);
-		return;
-	}
-	diagnose(diagnostics, file->source.where, "there is no program '%s'", name);
-	diagnose_hint(diagnostics, "--program %s=PATH says where it is", name);
-}
-
 static int add_file(const struct spec_file *file, const struct programs *programs,
 		    struct diagnostics *diagnostics, struct tree *tree)
 {
@@ -251,7 +261,7 @@ static int add_file(const struct spec_file *file, const struct programs *program
 	case SPEC_FILE_FROM:
 		source = programs_source(programs, file->source.text);
 		if (source == NULL || !file_exists(source)) {
-			tell_missing(file, diagnostics);
+			tell_missing(file->source, programs_name(file->source.text), diagnostics);
 			return 0;
 		}
 		return tree_file(tree, TREE_FILES, owner, to, file_mode(file, source), source);
@@ -291,7 +301,7 @@ int compose(const struct spec *spec, const struct package_set *set, const struct
 	if (error == 0)
 		error = add_programs(programs, tree);
 	for (size_t i = 0; i < spec->pods.image_count && error == 0; i++)
-		error = add_pod_image(&spec->pods.images[i], programs, tree);
+		error = add_pod_image(&spec->pods.images[i], programs, diagnostics, tree);
 	for (size_t i = 0; i < spec->file_count && error == 0; i++)
 		error = add_file(&spec->files[i], programs, diagnostics, tree);
 	add_usr_links(tree);
