@@ -1173,6 +1173,31 @@ static void a_list_without_end_is_refused(void **state)
 	bytes_free(&text);
 }
 
+/* The first thing that a stranger tries. */
+static void the_spec_in_the_readme_is_right(void **state)
+{
+	struct trial trial = {.diagnostics.pool = &trial.pool};
+	struct bytes file = {0};
+
+	(void)state;
+	assert_int_equal(file_read(SPEC_DOCS "/../README.md", &file), 0);
+	bytes_add(&file, "", 1);
+	const char *begin = strstr((const char *)file.data, "```yaml\n");
+	assert_non_null(begin);
+	begin += strlen("```yaml\n");
+	const char *end = strstr(begin, "```");
+	assert_non_null(end);
+	int error = spec_parse("README.md", begin, (size_t)(end - begin),
+			       SPEC_DOCS "/../rootfs-spec/profiles", &trial.pool, &trial.spec,
+			       &trial.diagnostics);
+	trial_print(&trial);
+	if (error)
+		print_error("%s", trial.told);
+	assert_int_equal(error, 0);
+	trial_end(&trial);
+	bytes_free(&file);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -1204,6 +1229,7 @@ int main(void)
 		cmocka_unit_test(names_are_near_by_few_edits),
 		cmocka_unit_test(texts_become_numbers_or_nothing),
 		cmocka_unit_test(the_documentation_is_what_the_schema_says),
+		cmocka_unit_test(the_spec_in_the_readme_is_right),
 		cmocka_unit_test(a_list_without_end_is_refused),
 		cmocka_unit_test(deep_and_broken_yaml_is_refused_not_followed),
 	};
