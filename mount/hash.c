@@ -5,10 +5,7 @@
 #include <linux/if_alg.h>
 #include <sys/socket.h>
 
-#include "mount/gpt_io.h"
 #include "mount/sys.h"
-
-#define PART_BYTES 4096u
 
 int hash_open(void)
 {
@@ -66,23 +63,5 @@ int hash_sha256(int hash, const struct iovec *parts, size_t count, uint8_t diges
 
 	for (size_t i = 0; i < count && !error; i++)
 		error = feed(operation, parts[i].iov_base, parts[i].iov_len);
-	return error ? error : finish(operation, digest);
-}
-
-int hash_sha256_file(int hash, int fd, uint64_t size_bytes, uint8_t digest[HASH_BYTES])
-{
-	cleanup_fd operation = accept4(hash, NULL, NULL, SOCK_CLOEXEC);
-	int error = operation < 0 ? -errno : 0;
-	uint8_t part[PART_BYTES];
-
-	for (uint64_t done = 0; done < size_bytes && !error;) {
-		size_t n = size_bytes - done < PART_BYTES ? (size_t)(size_bytes - done)
-							  : PART_BYTES;
-
-		error = disk_read(fd, part, n, done);
-		if (!error)
-			error = feed(operation, part, n);
-		done += n;
-	}
 	return error ? error : finish(operation, digest);
 }

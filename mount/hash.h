@@ -18,7 +18,4 @@ int hash_open(void);
 /* The digest of the concatenated parts. 0 or negative errno. */
 int hash_sha256(int hash, const struct iovec *parts, size_t count, uint8_t digest[HASH_BYTES]);
 
-/* The digest of `size_bytes` bytes of the file `fd` from its start; -EIO when it is shorter. */
-int hash_sha256_file(int hash, int fd, uint64_t size_bytes, uint8_t digest[HASH_BYTES]);
-
 #endif
