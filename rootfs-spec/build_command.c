@@ -73,7 +73,7 @@ static int parse(int argc, char **argv, const char *shorts, const struct option 
 {
 	int code;
 
-	optind = 1;
+	optind = 0; /* getopt(3): begin anew */
 	opterr = 0;
 	while ((code = getopt_long(argc, argv, shorts, table, NULL)) != -1) {
 		switch (code) {
