@@ -86,12 +86,22 @@ def logger():
     return service("logger", argv=[LOGGER, "--plan", "/run/plan"], flags=4, backoff_ms=(20, 20))
 
 
+def kept_directories():
+    """The tree and the builds, without those that lie in another one."""
+    wanted = {str(ROOT), str(BUILD), os.path.dirname(os.path.realpath(INIT))}
+    return sorted(path for path in wanted
+                  if not any(path.startswith(other + "/") for other in wanted))
+
+
 class Node:
     # The shell is PID 1 until it becomes keelson-init; the group it is in is the namespace's root.
+    # Its arguments are the directories of the programs, which stay visible wherever they lie.
     BOOT = """
         mount -t proc proc /proc
         mount -t tmpfs tmpfs /run
+        n=0; for d; do n=$((n + 1)); mkdir /run/keep$n; mount --bind "$d" /run/keep$n; done
         mount -t tmpfs tmpfs /tmp
+        n=0; for d; do n=$((n + 1)); mkdir -p "$d"; mount --move /run/keep$n "$d"; done
         mount -t $KEELSON_CGROUP none /sys/fs/cgroup
         cat >/run/plan
         exec "$0" --container --plan=/run/plan </dev/null
@@ -113,7 +123,7 @@ class Node:
         self.unshare = subprocess.Popen(
             ["sh", "-c", enter, "sh", "unshare", "--pid", "--mount", "--cgroup", "--net", "--uts",
              "--ipc", "--fork", "--kill-child", "--propagation", "private",
-             "sh", "-ec", self.BOOT, INIT],
+             "sh", "-ec", self.BOOT, INIT, *kept_directories()],
             env=dict(os.environ, KEELSON_CGROUP="cgroup2" if self.cgroups else "tmpfs"),
             stdin=open(plan), stdout=self.log_file, stderr=self.stderr or self.log_file)
         try:
