@@ -21,7 +21,7 @@
  * (-EIO: it failed or waits for a retry; -EHOSTUNREACH: something it requires is not up; -ECANCELED:
  * somebody wanted otherwise meanwhile). With CONTROL_NO_WAIT they close at once.
  * Errors of any verb: -ENOENT no such service, -EPERM not root, -EBADMSG not a request, -EPROTO
- * another version, -ESHUTDOWN the node is going down, -ENODATA nothing to tell, -EALREADY.
+ * another version, -EBUSY done, but too many wait already, -ESHUTDOWN the node is going down, -ENODATA nothing to tell, -EALREADY.
  *
  * This file is pure: the packets and their checks. The sockets are control_server.h's.
  */

@@ -76,6 +76,7 @@ static void drop_client(struct control_server *server, struct control_client *cl
 {
 	drop(server, &client->fd);
 	client->generation = (client->generation + 1) & GENERATION_MASK;
+	server->resume_ns = 0;
 	listen_for_more(server, true);
 }
 
@@ -172,6 +173,16 @@ static int find_service(const struct control_server *server, struct control_clie
 	return -ENOENT;
 }
 
+static bool may_wait(const struct control_server *server)
+{
+	uint32_t waiting = 0;
+
+	for (uint32_t i = 0; i < CONTROL_CLIENTS; i++)
+		waiting += server->clients[i].fd >= 0 && !server->clients[i].settled &&
+			   server->clients[i].phase != CLIENT_READ;
+	return waiting < CONTROL_WAITERS;
+}
+
 static int begin_change(struct control_server *server, struct control_client *client)
 {
 	const struct control_calls *calls = server->calls;
@@ -185,6 +196,8 @@ static int begin_change(struct control_server *server, struct control_client *cl
 	if (error == 0)
 		note_affected(server, client);
 	client->settled = (client->request.flags & CONTROL_NO_WAIT) != 0;
+	if (error == 0 && !client->settled && !may_wait(server))
+		error = -EBUSY;
 	return error;
 }
 
@@ -277,6 +290,11 @@ void control_server_accept(struct control_server *server, uint64_t now_ns)
 	while ((client = free_client(server)) != NULL) {
 		int fd = accept4(server->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
+		if (fd < 0 && errno != EAGAIN && errno != ECONNABORTED) {
+			/* Out of descriptors or memory: the queue would be told for ever. */
+			server->resume_ns = now_ns + CONTROL_ROOM_NS;
+			break;
+		}
 		if (fd < 0)
 			return;
 		take_client(server, client, fd, now_ns);
@@ -333,6 +351,10 @@ void control_server_settle(struct control_server *server, uint64_t now_ns)
 
 void control_server_tick(struct control_server *server, uint64_t now_ns)
 {
+	if (server->resume_ns != 0 && server->resume_ns <= now_ns) {
+		server->resume_ns = 0;
+		listen_for_more(server, true);
+	}
 	for (uint32_t i = 0; i < CONTROL_CLIENTS; i++) {
 		struct control_client *client = &server->clients[i];
 
@@ -343,7 +365,7 @@ void control_server_tick(struct control_server *server, uint64_t now_ns)
 
 uint64_t control_server_deadline_ns(const struct control_server *server)
 {
-	uint64_t deadline = UINT64_MAX;
+	uint64_t deadline = server->resume_ns != 0 ? server->resume_ns : UINT64_MAX;
 
 	for (uint32_t i = 0; i < CONTROL_CLIENTS; i++)
 		if (server->clients[i].fd >= 0 && server->clients[i].deadline_ns < deadline)

@@ -4,7 +4,8 @@
  * are non-blocking, an answer that does not fit the socket's buffer goes on when there is room, a
  * client that neither asks nor reads within CONTROL_IDLE_NS is closed, and there are at most
  * CONTROL_CLIENTS at a time; further ones wait in the kernel's queue. A client that waits for a
- * service to settle may wait as long as it likes.
+ * service to settle may wait as long as it likes, but at most CONTROL_WAITERS do: one more is told
+ * -EBUSY after its request was done, so that somebody can always ask what takes so long.
  */
 #ifndef KEELSON_CONTROL_SERVER_H
 #define KEELSON_CONTROL_SERVER_H
@@ -17,7 +18,9 @@
 #include "svc/world.h"
 
 #define CONTROL_CLIENTS 16u
+#define CONTROL_WAITERS 12u
 #define CONTROL_IDLE_NS 5000000000ull
+#define CONTROL_ROOM_NS 200000000ull /* no descriptor for a client: wait so long */
 
 /* What the server asks of the supervisor. */
 struct control_calls {
@@ -52,6 +55,7 @@ struct control_server {
 	int listen_fd;       /* -1: none */
 	uint64_t listen_key; /* epoll_data.u64 of the listening socket */
 	uint64_t client_key; /* or'ed with generation << 32 and the client's index */
+	uint64_t resume_ns;  /* clients are taken again from then on; 0: they are taken */
 	struct control_client clients[CONTROL_CLIENTS];
 };
 
