@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "svc/fd.h"
+#include "svc/foreign.h"
 
 #define PASSED_MAX 253 /* SCM_MAX_FD of the kernel */
 
@@ -59,13 +60,12 @@ static int close_rights_and_find_sender(struct msghdr *header)
 		if (part->cmsg_type != SCM_RIGHTS)
 			continue;
 		size_t count = (part->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+		int passed[PASSED_MAX];
 
-		for (size_t i = 0; i < count; i++) {
-			int passed;
-
-			memcpy(&passed, CMSG_DATA(part) + i * sizeof passed, sizeof passed);
-			close(passed);
-		}
+		if (count > PASSED_MAX)
+			count = PASSED_MAX;
+		memcpy(passed, CMSG_DATA(part), count * sizeof passed[0]);
+		foreign_close(passed, count);
 	}
 	return pid;
 }

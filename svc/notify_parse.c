@@ -15,7 +15,8 @@ static void take_status(struct notify_message *message, const char *value, size_
 	for (size_t i = 0; i < length; i++) {
 		unsigned char c = (unsigned char)value[i];
 
-		message->status[i] = c < ' ' || c == 127 ? '?' : (char)c;
+		/* Bytes above are half a character when cut, or control a terminal (ECMA-48, C1). */
+		message->status[i] = c < ' ' || c > '~' ? '?' : (char)c;
 	}
 	message->status[length] = '\0';
 	message->has_status = true;
@@ -28,8 +29,6 @@ static void take_line(struct notify_message *message, const char *line, size_t l
 
 	if (is(line, length, "READY=1"))
 		message->ready = true;
-	else if (is(line, length, "STOPPING=1"))
-		message->stopping = true;
 	else if (length >= key && memcmp(line, status, key) == 0)
 		take_status(message, line + key, length - key);
 }
