@@ -12,6 +12,7 @@
 #include "svc/client.h"
 #include "svc/fd.h"
 #include "svc/keelctl.h"
+#include "svc/show.h"
 
 #define BLOCK_BYTES 65536
 #define FOLLOW_NS 200000000
@@ -47,18 +48,25 @@ static off_t find_tail(int fd, off_t size, unsigned long lines)
 	return 0;
 }
 
-/* Write from `at` to the end of what there is; the new end. */
+/*
+ * Write from `at` to the end of what there is; the new end. Whatever a service wrote: a terminal is
+ * told none of it as a command.
+ */
 static off_t copy_from(int fd, off_t at)
 {
+	bool terminal = isatty(STDOUT_FILENO);
 	char block[BLOCK_BYTES];
 	ssize_t got;
 
 	while ((got = pread(fd, block, sizeof block, at)) > 0) {
+		if (terminal)
+			show_defuse(block, (size_t)got);
 		if (fwrite(block, 1, (size_t)got, stdout) != (size_t)got)
 			exit(KEELCTL_FAILED);
 		at += got;
 	}
-	fflush(stdout);
+	if (fflush(stdout) != 0)
+		exit(KEELCTL_FAILED);
 	return at;
 }
 

@@ -84,6 +84,44 @@ const char *show_bytes(uint64_t bytes, char text[static SHOW_TIME_BYTES])
 	return text;
 }
 
+/* Bytes that follow `lead` in a character of UTF-8 (RFC 3629); -1: no such lead. */
+static int utf8_rest(unsigned char lead)
+{
+	if (lead < 0x80)
+		return 0;
+	if (lead >= 0xc2 && lead <= 0xdf)
+		return 1;
+	if (lead >= 0xe0 && lead <= 0xef)
+		return 2;
+	return lead >= 0xf0 && lead <= 0xf4 ? 3 : -1;
+}
+
+/* How many bytes at `text` are one character that may be shown; 0: none. */
+static size_t harmless(const unsigned char *text, size_t size)
+{
+	int rest = utf8_rest(text[0]);
+	size_t length = 1;
+
+	if (rest < 0 ||
+	    (rest == 0 && text[0] != '\n' && text[0] != '\t' && (text[0] < ' ' || text[0] == 127)))
+		return 0;
+	for (; rest > 0 && length < size; rest--, length++)
+		if (text[length] < 0x80 || text[length] > 0xbf)
+			return 0;
+	return length > 1 && text[0] == 0xc2 && text[1] < 0xa0 ? 0 : length;
+}
+
+void show_defuse(char *text, size_t size)
+{
+	for (size_t at = 0; at < size;) {
+		size_t length = harmless((const unsigned char *)text + at, size - at);
+
+		if (length == 0)
+			text[at] = '?';
+		at += length ? length : 1;
+	}
+}
+
 void show_json_string(FILE *stream, const char *text)
 {
 	fputc('"', stream);

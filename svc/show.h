@@ -27,6 +27,12 @@ const char *show_seconds(uint64_t ns, char text[static SHOW_TIME_BYTES]);
 /* Bytes: "612 KiB". */
 const char *show_bytes(uint64_t bytes, char text[static SHOW_TIME_BYTES]);
 
+/*
+ * Replace what a terminal takes for a command by "?": control characters but newline and tab, and
+ * those of C1 (ECMA-48), bare or as UTF-8; other UTF-8 stays, one that is cut at the end too.
+ */
+void show_defuse(char *text, size_t size);
+
 /* `text` as a JSON string with its quotes; bytes that are no ASCII text are escaped. */
 void show_json_string(FILE *stream, const char *text);
 
