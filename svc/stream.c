@@ -60,13 +60,20 @@ static int append_lines(struct stream *stream, const struct stream_scratch *scra
 	return error;
 }
 
+/* A full disk is no file system that is mounted in a moment, and who dropped once has waited. */
+static bool is_patient(const struct stream *stream, uint64_t now_ns)
+{
+	return stream->open_error != -ENOSPC && stream->dropped_bytes == 0 &&
+	       now_ns < stream->patient_ns;
+}
+
 /* 0: the file is open; -EAGAIN: leave the output where it is; else: drop it. */
 static int ready_file(struct stream *stream, uint64_t now_ns)
 {
 	if (stream->file.fd >= 0)
 		return logfile_rotate_if_due(&stream->file);
 	if (now_ns < stream->retry_ns)
-		return now_ns < stream->patient_ns ? -EAGAIN : stream->dropped_error;
+		return is_patient(stream, now_ns) ? -EAGAIN : stream->open_error;
 	int error = logfile_open(&stream->file);
 
 	if (error == 0) {
@@ -78,7 +85,8 @@ static int ready_file(struct stream *stream, uint64_t now_ns)
 	if (stream->patient_ns == 0)
 		stream->patient_ns = now_ns + STREAM_PATIENCE_NS;
 	stream->retry_ns = now_ns + STREAM_RETRY_NS;
-	return error != -ENOSPC && now_ns < stream->patient_ns ? -EAGAIN : error;
+	stream->open_error = error;
+	return is_patient(stream, now_ns) ? -EAGAIN : error;
 }
 
 /* A copy of what the pipe holds, at most a chunk: what is read here stays in the pipe. */

@@ -27,6 +27,7 @@ struct stream {
 	bool line_start; /* the next byte begins a line */
 	uint64_t dropped_bytes;
 	int dropped_error;   /* the first error since the last successful write */
+	int open_error;      /* why the file is not open */
 	uint64_t retry_ns;   /* the file could not be opened: not before this; 0: it is open */
 	uint64_t patient_ns; /* ... and from then on output is dropped; 0: never failed */
 };
