@@ -240,6 +240,16 @@ static long step_seccomp_last(struct confine_child *child)
 	return has_filter(policy) && has_no_new_privs(policy) ? install_filter(child) : 0;
 }
 
+/*
+ * Unless the securebits keep capabilities across a change of ids by themselves: they may also have
+ * locked that bit, and then the prctl is EPERM (capabilities(7), "The securebits flags").
+ */
+static bool needs_keepcaps(const struct plan_policy *policy)
+{
+	return has_capabilities(policy) &&
+	       !(policy->securebits & (SECBIT_KEEP_CAPS | SECBIT_NO_SETUID_FIXUP));
+}
+
 static long step_ids(struct confine_child *child)
 {
 	const struct plan_service *service = child->service;
@@ -254,7 +264,7 @@ static long step_ids(struct confine_child *child)
 	if (error >= 0)
 		error = raw_syscall3(__NR_setresgid, service->gid, service->gid, service->gid);
 	/* The capabilities step decides what is kept; the bit ends with the execve. */
-	if (error >= 0 && has_capabilities(policy_of(child)) && service->uid != 0)
+	if (error >= 0 && service->uid != 0 && needs_keepcaps(policy_of(child)))
 		error = raw_syscall5(__NR_prctl, PR_SET_KEEPCAPS, 1, 0, 0, 0);
 	if (error >= 0)
 		error = raw_syscall3(__NR_setresuid, service->uid, service->uid, service->uid);
