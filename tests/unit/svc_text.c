@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The texts that svc/ reads and writes: notify, cgroup and proc files, HTTP answers, stamps. */
 #include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -19,7 +21,9 @@
 #include "svc/notify.h"
 #include "svc/process.h"
 #include "svc/ready.h"
+#include "svc/show.h"
 #include "svc/stamp.h"
+#include "svc/stream.h"
 
 /* A copy of exactly `size` bytes, so that a read beyond it is a finding. */
 static char *exact(const char *text, size_t size)
@@ -34,25 +38,28 @@ static void notify_messages_are_understood(void **state)
 {
 	static const struct {
 		const char *text;
-		bool ready, stopping;
+		bool ready;
 		const char *status; /* NULL: none */
 	} cases[] = {
-		{"READY=1", true, false, NULL},
-		{"READY=1\n", true, false, NULL},
-		{"STATUS=first\nREADY=1", true, false, "first"},
-		{"READY=1\nSTATUS=", true, false, ""},
-		{"READY=0", false, false, NULL},
-		{"READY=10", false, false, NULL},
-		{"XREADY=1", false, false, NULL},
-		{" READY=1", false, false, NULL},
-		{"STOPPING=1\nREADY=1", true, true, NULL},
-		{"MAINPID=1\nWATCHDOG=1\nFDSTORE=1\n\n\nRELOADING=1", false, false, NULL},
-		{"", false, false, NULL},
-		{"\n\n", false, false, NULL},
-		{"=", false, false, NULL},
-		{"STATUS=a\tb\033[31m", false, false, "a?b?[31m"},
+		{"READY=1", true, NULL},
+		{"READY=1\n", true, NULL},
+		{"STATUS=first\nREADY=1", true, "first"},
+		{"READY=1\nSTATUS=", true, ""},
+		{"READY=0", false, NULL},
+		{"READY=10", false, NULL},
+		{"XREADY=1", false, NULL},
+		{" READY=1", false, NULL},
+		{"STOPPING=1\nREADY=1", true, NULL},
+		{"MAINPID=1\nWATCHDOG=1\nFDSTORE=1\n\n\nRELOADING=1", false, NULL},
+		{"", false, NULL},
+		{"\n\n", false, NULL},
+		{"=", false, NULL},
+		{"STATUS=a\tb\033[31m", false, "a?b?[31m"},
+		{"STATUS=a\xc2\x9b"
+		 "31m \xc3\xa9",
+		 false, "a??31m ??"},
 		{"STATUS=0123456789012345678901234567890123456789012345678901234567890123456789",
-		 false, false, "012345678901234567890123456789012345678901234567890123456789012"},
+		 false, "012345678901234567890123456789012345678901234567890123456789012"},
 	};
 
 	(void)state;
@@ -64,7 +71,6 @@ static void notify_messages_are_understood(void **state)
 		notify_parse(text, size, &message);
 		free(text);
 		assert_int_equal(message.ready, cases[i].ready);
-		assert_int_equal(message.stopping, cases[i].stopping);
 		assert_int_equal(message.has_status, cases[i].status != NULL);
 		assert_string_equal(message.status, cases[i].status ? cases[i].status : "");
 	}
@@ -318,6 +324,127 @@ static void every_line_gets_one_stamp(void **state)
 	assert_int_equal(written, 3);
 }
 
+static void nothing_that_a_terminal_obeys_is_left(void **state)
+{
+	static const struct {
+		const char *text, *shown;
+	} cases[] = {
+		{"plain\ttext\n", "plain\ttext\n"},
+		{"\033[31mred\r\a\177", "?[31mred???"},
+		{"caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x90\xa7",
+		 "caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x90\xa7"},
+		{"\xc2\x9b"
+		 "31m",
+		 "??31m"},
+		{"\x9b"
+		 "31m",
+		 "?31m"},
+		{"\xc3\033[31m", "??[31m"},
+		{"\xe2\x82\033", "???"},
+		{"\xff\xc0\x80", "???"},
+		{"cut \xe2\x82", "cut \xe2\x82"},
+		{"", ""},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		size_t size = strlen(cases[i].text);
+		char *text = exact(cases[i].text, size);
+
+		show_defuse(text, size);
+		assert_memory_equal(text, cases[i].shown, size);
+		free(text);
+	}
+}
+
+/* What `text` is as JSON. */
+static void json_is(const char *text, const char *expected)
+{
+	char *json = NULL;
+	size_t size;
+	FILE *stream = open_memstream(&json, &size);
+
+	show_json_string(stream, text);
+	fclose(stream);
+	assert_string_equal(json, expected);
+	free(json);
+}
+
+static void json_strings_are_ascii_and_escaped(void **state)
+{
+	(void)state;
+	json_is("", "\"\"");
+	json_is("a \"b\" \\c", "\"a \\\"b\\\" \\\\c\"");
+	json_is("\n\033\177\xff", "\"\\u000a\\u001b\\u007f\\u00ff\"");
+}
+
+/* A service's pipe with a line in it, whose file can never be opened. */
+static void begin_stream(struct stream *stream, struct stream_scratch *scratch, int *to)
+{
+	int ends[2];
+
+	assert_int_equal(pipe2(ends, O_CLOEXEC | O_NONBLOCK), 0);
+	*to = ends[1];
+	assert_int_equal(write(*to, "line\n", 5), 5);
+	assert_int_equal(pipe2(scratch->pipe, O_CLOEXEC), 0);
+	scratch->chunk = malloc(STREAM_CHUNK_BYTES);
+	scratch->lines = malloc(STREAM_CHUNK_BYTES);
+	*stream = (struct stream){
+		.name = "web",
+		.pipe = ends[0],
+		.line_start = true,
+		.file = {.path = "/dev/null/log", .fd = -1},
+	};
+}
+
+static void output_waits_for_its_file_and_is_dropped_for_the_true_reason(void **state)
+{
+	struct stream stream;
+	struct stream_scratch scratch;
+	int to;
+
+	(void)state;
+	begin_stream(&stream, &scratch, &to);
+	assert_false(stream_move(&stream, &scratch, 1));
+	assert_false(stream_move(&stream, &scratch, STREAM_PATIENCE_NS - 1));
+	assert_int_equal(stream.dropped_bytes, 0);
+	/* Patience ends between two attempts. */
+	assert_true(stream_move(&stream, &scratch, STREAM_PATIENCE_NS + 2));
+	assert_int_equal(stream.dropped_bytes, 5);
+	assert_int_equal(stream.dropped_error, -ENOTDIR);
+	/* Who began to drop goes on: left in the pipe it would wake the logger all the time. */
+	assert_int_equal(write(to, "more\n", 5), 5);
+	assert_true(stream_move(&stream, &scratch, STREAM_PATIENCE_NS + 3));
+	assert_int_equal(stream.dropped_bytes, 10);
+	close(stream.pipe);
+	close(to);
+	close(scratch.pipe[0]);
+	close(scratch.pipe[1]);
+	free(scratch.chunk);
+	free(scratch.lines);
+}
+
+static void a_full_disk_is_waited_for_by_nobody(void **state)
+{
+	struct stream stream;
+	struct stream_scratch scratch;
+	int to;
+
+	(void)state;
+	begin_stream(&stream, &scratch, &to);
+	stream.open_error = -ENOSPC; /* the last attempt to open said so, the next is not due */
+	stream.retry_ns = 10;
+	stream.patient_ns = STREAM_PATIENCE_NS;
+	assert_true(stream_move(&stream, &scratch, 5));
+	assert_int_equal(stream.dropped_error, -ENOSPC);
+	close(stream.pipe);
+	close(to);
+	close(scratch.pipe[0]);
+	close(scratch.pipe[1]);
+	free(scratch.chunk);
+	free(scratch.lines);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -332,6 +459,10 @@ int main(void)
 		cmocka_unit_test(deaths_are_told_in_words),
 		cmocka_unit_test(format_text_writes_what_printf_would),
 		cmocka_unit_test(every_line_gets_one_stamp),
+		cmocka_unit_test(nothing_that_a_terminal_obeys_is_left),
+		cmocka_unit_test(json_strings_are_ascii_and_escaped),
+		cmocka_unit_test(output_waits_for_its_file_and_is_dropped_for_the_true_reason),
+		cmocka_unit_test(a_full_disk_is_waited_for_by_nobody),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
