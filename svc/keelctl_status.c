@@ -79,7 +79,7 @@ static void show_capabilities(const char *title, uint64_t mask)
 		last++;
 	for (unsigned cap = 0; cap < last; cap++)
 		have += (mask >> cap & 1) != 0;
-	printf("  %-12s", title);
+	printf("  %-13s", title);
 	if (have == 0 || have == last) {
 		printf("%s\n", have ? "all" : "none");
 		return;
@@ -101,14 +101,14 @@ static void show_process(const struct control_service *service)
 
 	if (!read_process(service, &process))
 		return;
-	printf("  %-12suid %u, %u threads, %s resident\n", "process", process.uid, process.threads,
+	printf("  %-13suid %u, %u threads, %s resident\n", "process", process.uid, process.threads,
 	       show_bytes(process.rss_bytes, rss));
 	show_capabilities("effective", process.cap_effective);
 	show_capabilities("bounding", process.cap_bounding);
 	if (process.cap_ambient != 0)
 		show_capabilities("ambient", process.cap_ambient);
-	printf("  %-12s%s\n", "no_new_privs", process.no_new_privs ? "yes" : "no");
-	printf("  %-12s%s", "seccomp", process.seccomp < 3 ? seccomp[process.seccomp] : "?");
+	printf("  %-13s%s\n", "no_new_privs", process.no_new_privs ? "yes" : "no");
+	printf("  %-13s%s", "seccomp", process.seccomp < 3 ? seccomp[process.seccomp] : "?");
 	if (process.seccomp_filters > 1)
 		printf(" (%u)", process.seccomp_filters);
 	printf("\n");
@@ -131,7 +131,7 @@ static void show_needs(const struct node_status *status, const struct control_se
 			if (service->need_kinds[k] != kind || to >= status->count)
 				continue;
 			if (n++ == 0)
-				printf("  %-12s", kinds[kind]);
+				printf("  %-13s", kinds[kind]);
 			else
 				printf(", ");
 			printf("%s", status->services[to].name);
@@ -153,22 +153,22 @@ static void show_detail(const struct node_status *status, const struct control_s
 		printf(" for %s", show_span(status->node.now_ns - world->state_since_ns, span));
 	if (*note_of(service, note))
 		printf(", %s", note);
-	printf("\n  %-12s%s\n", "program", service->program);
+	printf("\n  %-13s%s\n", "program", service->program);
 	if (world->pid > 0)
-		printf("  %-12s%d\n", "pid", world->pid);
-	printf("  %-12s/%s\n", "cgroup", service->cgroup);
-	printf("  %-12s%s\n", "policy", *service->policy ? service->policy : "none");
+		printf("  %-13s%d\n", "pid", world->pid);
+	printf("  %-13s/%s\n", "cgroup", service->cgroup);
+	printf("  %-13s%s\n", "policy", *service->policy ? service->policy : "none");
 	show_needs(status, service);
 	if (world->started_ns != 0 && world->ready_ns >= world->started_ns)
-		printf("  %-12safter %s\n", "ready",
+		printf("  %-13safter %s\n", "ready",
 		       show_span(world->ready_ns - world->started_ns, span));
-	printf("  %-12s%s, %u so far\n", "restart", restart[service->restart & 3],
+	printf("  %-13s%s, %u so far\n", "restart", restart[service->restart & 3],
 	       restarts_of(service));
 	if (death_text(&world->last_death, death, sizeof death) != 0)
-		printf("  %-12s%s, %s ago\n", "last death", death,
+		printf("  %-13s%s, %s ago\n", "last death", death,
 		       show_span(status->node.now_ns - world->last_death.at_ns, span));
 	if (*service->output_path)
-		printf("  %-12s%s\n", "output", service->output_path);
+		printf("  %-13s%s\n", "output", service->output_path);
 	show_process(service);
 }
 
