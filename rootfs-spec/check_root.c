@@ -13,6 +13,7 @@
 #include "rootfs-spec/root_path.h"
 
 #define MODULES_BELOW "usr/lib/modules"
+#define MODPROBE "/sbin/modprobe" /* what kernel.modprobe says unless somebody changes it */
 
 struct checker {
 	const struct spec *spec;
@@ -176,16 +177,26 @@ static void check_modules(struct checker *checker)
 	const char *below = check_root_modules(checker->root, checker->pool);
 
 	if (!below) {
-		if (kernel->module_count)
-			diagnose(checker->diagnostics, kernel->modules[0].name.where,
+		if (kernel->module_count || kernel->on_demand.count)
+			diagnose(checker->diagnostics,
+				 kernel->module_count ? kernel->modules[0].name.where
+						      : kernel->on_demand.list[0].where,
 				 "the image has no kernel modules");
 		return;
 	}
 	const char *directory = pool_printf(checker->pool, "%s/%s", checker->root, below);
 	for (size_t i = 0; i < kernel->module_count; i++)
 		check_module(checker, directory, &kernel->modules[i].name);
-	for (size_t i = 0; i < kernel->install.count; i++)
-		check_module(checker, directory, &kernel->install.list[i]);
+	for (size_t i = 0; i < kernel->on_demand.count; i++)
+		check_module(checker, directory, &kernel->on_demand.list[i]);
+	if (kernel->on_demand.count && !in_root(checker, MODPROBE)) {
+		diagnose(checker->diagnostics, kernel->on_demand.list[0].where,
+			 "the kernel loads modules on demand with %s, which is not in the image",
+			 MODPROBE);
+		diagnose_hint(checker->diagnostics,
+			      "the package 'kmod' brings it; it needs libzstd1, liblzma5 and "
+			      "libcrypto of libssl3");
+	}
 }
 
 /* ---- kernel parameters ---- */

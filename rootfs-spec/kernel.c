@@ -112,14 +112,14 @@ int kernel_find(const struct spec *spec, struct pool *pool, const struct package
 	return resolve_storage(spec, pool, diagnostics, kernel);
 }
 
-/* Modules that the node loads and those it only keeps at hand. */
+/* Modules that PID 1 loads, and those that the kernel loads when something asks for them. */
 static int add_modules(const struct spec *spec, const struct kernel *kernel,
 		       struct diagnostics *diagnostics, struct tree *tree)
 {
 	static const char *const indices[] = {"modules.builtin", "modules.builtin.modinfo",
 					      "modules.order"};
 	size_t loaded = spec->kernel.module_count;
-	size_t count = loaded + spec->kernel.install.count;
+	size_t count = loaded + spec->kernel.on_demand.count;
 	struct spec_module *all = pool_alloc(tree->pool, (count + 1) * sizeof(*all));
 	struct module_list list;
 	int error;
@@ -127,7 +127,7 @@ static int add_modules(const struct spec *spec, const struct kernel *kernel,
 	for (size_t i = 0; i < count; i++)
 		all[i] = i < loaded ? spec->kernel.modules[i]
 				    : (struct spec_module){
-					      .name = spec->kernel.install.list[i - loaded]};
+					      .name = spec->kernel.on_demand.list[i - loaded]};
 	error = resolve_modules(kernel, tree->pool, all, count, diagnostics, &list);
 	for (size_t i = 0; i < list.count && error == 0; i++)
 		error = tree_file(tree, TREE_PACKAGE, kernel->package,

@@ -82,9 +82,8 @@ struct spec_kernel {
 	size_t module_count;
 	struct spec_module *storage; /* loaded by the initramfs to reach the disk */
 	size_t storage_count;
-	struct texts
-		install; /* modules that are only to be in the image, loaded by whoever needs them */
-	struct texts cmdline; /* words */
+	struct texts on_demand; /* loaded by the kernel, through /sbin/modprobe */
+	struct texts cmdline;   /* words */
 };
 
 /* An OCI image of one static program, made at build time and kept in the root as an archive. */

@@ -187,7 +187,7 @@ void spec_read_kernel(const struct view *root, struct spec_kernel *kernel)
 	kernel->package = view_text(&view, "package");
 	read_modules(&view, "modules", &kernel->modules, &kernel->module_count);
 	read_modules(&view, "storage", &kernel->storage, &kernel->storage_count);
-	kernel->install = view_texts(&view, "install");
+	kernel->on_demand = view_texts(&view, "on-demand");
 	kernel->cmdline = view_texts(&view, "cmdline");
 	if (!kernel->package.text && view_has(&view, "storage"))
 		diagnose(view.diagnostics, view_where(&view, "storage"),

@@ -102,8 +102,11 @@ static const struct schema_key kernel_keys[] = {
 	 "`name: parameters`.",
 	 false},
 	{"storage", &modules, NULL, "Modules that the initramfs loads to reach the disk.", false},
-	{"install", &added_words, NULL,
-	 "Modules that are in the image but that PID 1 does not load.", false},
+	{"on-demand", &added_words, NULL,
+	 "Modules that are in the image, with what they depend on, and that the kernel loads when "
+	 "something asks for them, through /sbin/modprobe (package `kmod`). PID 1 does not load "
+	 "them.",
+	 false},
 	{"cmdline", &added_words, NULL, "Words of the kernel's command line.", false},
 	{0},
 };

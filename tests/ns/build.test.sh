@@ -7,7 +7,7 @@
 
 set -u
 export LC_ALL=C.UTF-8
-for program in sfdisk veritysetup openssl mkfs.erofs mksquashfs mkfs.ext4 mcopy dpkg-deb cpio zstd; do
+for program in modprobe sfdisk veritysetup openssl mkfs.erofs mksquashfs mkfs.ext4 mcopy dpkg-deb cpio zstd; do
 	PATH=$PATH:/usr/sbin:/sbin command -v "$program" >/dev/null || {
 		echo "1..0 # SKIP no $program"
 		exit 0
@@ -59,6 +59,7 @@ write_spec() {
 		  install:
 		    - netbase: [/etc/protocols, /etc/services]
 		    - libseccomp2
+		    - kmod: [/usr/bin/kmod, /usr/sbin/modprobe]
 		  exclude: [/usr/share/doc/**]
 		files:
 		  - {to: /etc/motd, content: "hello\n"}
@@ -73,6 +74,7 @@ write_spec() {
 		  package: linux-image-cloud-amd64
 		  storage: [virtio_blk]
 		  modules: [overlay]
+		  on-demand: [vxlan, xt-comment]
 		  cmdline: [quiet]
 		disk: {state: 16MiB, esp: 33MiB}
 		slots: {size: 24MiB}
@@ -235,7 +237,8 @@ root_files() {
 			[ ! -x usr/share/tree/sub/x ] && [ "$(stat -c %a opt/empty)" = 700 ] &&
 			[ "$(stat -c %a tmp)" = 1777 ] && [ -f etc/services ] && [ ! -e etc/rpc ] &&
 			[ ! -e usr/share/doc ] && [ -x usr/sbin/init ] && [ -L usr/sbin/reboot ] &&
-			[ "$(find usr/lib/modules -name '*.ko' -printf '%f\n')" = overlay.ko ] &&
+			[ "$(find usr/lib/modules -name '*.ko' -printf '%f\n' | sort | xargs)" = \
+				"ip6_udp_tunnel.ko overlay.ko udp_tunnel.ko vxlan.ko x_tables.ko xt_comment.ko" ] &&
 			grep -q '^kernel/fs/overlayfs/overlay.ko:' usr/lib/modules/*/modules.dep &&
 			cmp usr/lib/keelson/plan "$OLDPWD/out/node.plan" &&
 			cmp usr/lib/keelson/vmlinuz "$OLDPWD/out/vmlinuz" &&
@@ -243,6 +246,15 @@ root_files() {
 	)
 }
 ok "the root holds what the spec says" root_files
+# What the kernel asks modprobe for when somebody makes such a link or rule.
+on_demand() {
+	local release
+	release=$(field kernel release) || return
+	modprobe -d "$work/root" -S "$release" -C /dev/null --show-depends rtnl-link-vxlan &&
+		modprobe -d "$work/root" -S "$release" -C /dev/null --show-depends ipt_comment &&
+		! modprobe -d "$work/root" -S "$release" -C /dev/null --show-depends rtnl-link-geneve
+}
+ok "modprobe finds the modules on demand, and no others, by what the kernel calls them" on_demand
 
 squashfs() {
 	sed 's/format: erofs, compression: lz4/format: squashfs, compression: zstd/' node.yaml >squash.yaml
@@ -292,6 +304,9 @@ refused "an unknown package" 's/- libseccomp2/- libseccmp2/' "bad.yaml:8:.*libse
 ok "... with the nearest name" grep -q "did you mean 'libseccomp2'" "$log"
 refused "a file that a package does not have" 's,/etc/services,/etc/servces,' "bad.yaml:7:.*netbase.*/etc/servces"
 refused "an unknown module" 's/\[overlay\]/[overlya]/' "bad.yaml:[0-9]+:.*overlya"
+refused "an unknown module on demand" 's/\[vxlan,/[vxlna,/' "bad.yaml:[0-9]+:.*vxlna"
+ok "... with the nearest name" grep -q "did you mean 'vxlan'" "$log"
+refused "a module on demand without modprobe" 's!, /usr/sbin/modprobe!!' "bad.yaml:[0-9]+:.*/sbin/modprobe"
 refused "a missing file" 's/from: shown/from: hidden/' 'bad.yaml:[0-9]+:.*hidden'
 refused "a program that is not there" 's,/usr/bin/keelctl,/usr/bin/keelctrl,' 'bad.yaml:[0-9]+:.*keelctrl'
 refused "an image over its budget" 's/budget: 8MiB/budget: 64KiB/' 'bad.yaml:[0-9]+:.*budget'

@@ -115,6 +115,7 @@ static int make_root(void **state)
 	put("/usr/bin/script", "#! /bin/gone -e\n", 16, 0755);
 	put("/usr/lib/modules/6.1/modules.dep", modules, sizeof(modules) - 1, 0644);
 	put("/usr/lib/modules/6.1/modules.builtin", "", 0, 0644);
+	put_elf("/sbin/modprobe", NULL, NULL, NULL, 0755);
 	/* An absolute link must be followed inside the root, not on the builder's machine. */
 	return symlink("/usr/bin/good", in_root("/usr/bin/link")) ||
 	       symlink("/bin/sh", in_root("/usr/bin/outside"));
@@ -158,6 +159,8 @@ static const struct {
 	 "/srv/x cannot be made at boot: it lies on the read-only root"},
 	{HEAD "kernel: {modules: [overlay, br-netfilter]}\n", NULL},
 	{HEAD "kernel: {modules: [overlai]}\n", "the kernel has no module 'overlai'"},
+	{HEAD "kernel: {modules: [overlay], on-demand: [overlay, br-netfilter]}\n", NULL},
+	{HEAD "kernel: {on-demand: [overlai]}\n", "the kernel has no module 'overlai'"},
 	{HEAD "sysctl: {vm.swappiness: 1, net.ipv4.ip_forward: 1}\n", NULL},
 	{HEAD "sysctl: {vn.swappiness: 1}\n", "there is no sysctl 'vn.swappiness'"},
 	{HEAD "sysctl: {net.bridge.bridge-nf-call-iptables: 1}\n",
@@ -203,6 +206,27 @@ static void what_the_spec_needs_is_in_the_image_or_told(void **state)
 	}
 }
 
+static void modules_on_demand_need_modprobe_in_the_image(void **state)
+{
+	static const char text[] = HEAD "kernel:\n  on-demand: [overlay]\n";
+	struct pool pool = {0};
+	struct diagnostics diagnostics = {.pool = &pool};
+	struct spec spec;
+
+	(void)state;
+	assert_int_equal(spec_parse("t.yaml", text, strlen(text), NULL, &pool, &spec, &diagnostics),
+			 0);
+	assert_int_equal(unlink(in_root("/sbin/modprobe")), 0);
+	assert_int_equal(check_root(&spec, root, &diagnostics), -EINVAL);
+	put_elf("/sbin/modprobe", NULL, NULL, NULL, 0755);
+	assert_int_equal(diagnostics.errors, 1);
+	assert_int_equal(diagnostics.list[0].where.line, 4);
+	assert_string_equal(diagnostics.list[0].text,
+			    "the kernel loads modules on demand with /sbin/modprobe, which is not "
+			    "in the image");
+	pool_free(&pool);
+}
+
 static void a_root_that_is_not_there_is_an_error(void **state)
 {
 	struct pool pool = {0};
@@ -221,6 +245,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_the_spec_needs_is_in_the_image_or_told),
+		cmocka_unit_test(modules_on_demand_need_modprobe_in_the_image),
 		cmocka_unit_test(a_root_that_is_not_there_is_an_error),
 	};
 
