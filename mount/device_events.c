@@ -17,15 +17,12 @@ int devices_listen(void)
 	struct sockaddr_nl address = {.nl_family = AF_NETLINK, .nl_groups = 1};
 	cleanup_fd fd = socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK,
 			       NETLINK_KOBJECT_UEVENT);
-	int result;
 
 	if (fd < 0)
 		return -errno;
 	if (bind(fd, (const struct sockaddr *)&address, sizeof(address)) < 0)
 		return -errno;
-	result = fd;
-	fd = -1;
-	return result;
+	return give_fd(&fd);
 }
 
 static uint64_t boottime_ns(void)

@@ -192,9 +192,9 @@ int devices_disks(struct device *disks, size_t max)
 	return (int)count;
 }
 
-int devices_disk(const char *name, struct device *disk)
+int devices_disk(const char *name, struct device *device)
 {
-	return describe_disk(name, disk) ? 0 : -ENODEV;
+	return describe_disk(name, device) ? 0 : -ENODEV;
 }
 
 int device_path(const char *name, char path[DEVICE_PATH_BYTES])

@@ -33,7 +33,7 @@ struct device {
 int devices_disks(struct device *disks, size_t max);
 
 /* The disk of this name, if it may carry slots. 0 or -ENODEV. */
-int devices_disk(const char *name, struct device *disk);
+int devices_disk(const char *name, struct device *device);
 
 /* Partition `number` of the disk named `disk`. 0, -ENOENT (not there, or not there yet), ... */
 int devices_partition(const char *disk, uint32_t number, struct device *device);

@@ -80,9 +80,10 @@ static void add_partitions(int fd, const struct gpt *gpt)
 
 		if (gpt_entry(gpt, i, &entry) != 0)
 			continue;
-		partition.start = (long long)(entry.first_lba * gpt->sector_bytes);
-		partition.length =
-			(long long)((entry.last_lba - entry.first_lba + 1) * gpt->sector_bytes);
+		/* No more than INT64_MAX: gpt_header_parse() took a disk of at most that. */
+		partition.start = (long long)entry.first_lba * gpt->sector_bytes;
+		partition.length = (long long)(entry.last_lba - entry.first_lba + 1) *
+				   gpt->sector_bytes;
 		sys_ioctl(fd, BLKPG, &argument);
 	}
 }

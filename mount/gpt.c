@@ -192,7 +192,7 @@ static const uint8_t *entry_at(const struct gpt *gpt, uint32_t index)
 /* UTF-16LE to ASCII; the name ends at its first zero or with the field. */
 static void decode_name(const uint8_t *at, char name[GPT_NAME_CHARACTERS + 1])
 {
-	uint32_t i;
+	size_t i;
 
 	for (i = 0; i < GPT_NAME_CHARACTERS; i++) {
 		unsigned int unit = at[2 * i] | (unsigned int)at[2 * i + 1] << 8;

@@ -15,15 +15,12 @@ int hash_open(void)
 		.salg_name = "sha256",
 	};
 	cleanup_fd fd = socket(AF_ALG, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-	int result;
 
 	if (fd < 0)
 		return -errno;
 	if (bind(fd, (const struct sockaddr *)&address, sizeof(address)) < 0)
 		return -errno;
-	result = fd;
-	fd = -1;
-	return result;
+	return give_fd(&fd);
 }
 
 /* Everything goes in with MSG_MORE: the digest is finished by reading it. */

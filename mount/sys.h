@@ -22,8 +22,16 @@ static inline void close_fd(const int *fd)
 		close(*fd);
 }
 
-/* A descriptor that its scope owns; set it to -1 to give it away. */
+/* A descriptor that its scope owns; give_fd() gives it away. */
 #define cleanup_fd __attribute__((cleanup(close_fd))) int
+
+static inline int give_fd(int *fd)
+{
+	int given = *fd;
+
+	*fd = -1;
+	return given;
+}
 
 static inline long sys_result(long result)
 {
