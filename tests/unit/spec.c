@@ -270,6 +270,10 @@ static const struct {
 	 "t.yaml:3:38: error: unknown capability 'sys_modul'\n"
 	 "    policies: {p: {capabilities: {drop: [sys_modul]}}}\n"
 	 "                                         ^\n    did you mean 'sys_module'?\n"},
+	{HEAD "policies: {p: {capabilities: {drop: [5]}}}\n",
+	 "t.yaml:3:38: error: unknown capability '5'\n"
+	 "    policies: {p: {capabilities: {drop: [5]}}}\n"
+	 "                                         ^\n"},
 	{HEAD "policies: {p: {seccomp: {deny: [rebot]}}}\n",
 	 "t.yaml:3:33: error: unknown system call 'rebot'\n"
 	 "    policies: {p: {seccomp: {deny: [rebot]}}}\n"
@@ -584,15 +588,16 @@ static void mounts_come_in_an_order_that_can_be_mounted(void **state)
 	struct trial trial;
 
 	(void)state;
-	trial_compile(&trial, HEAD
-		      "mounts:\n"
-		      "  /var/lib/x: {source: /data/x, type: bind, recursive: true}\n"
-		      "  /etc: {overlay: {upper: tmpfs}}\n"
-		      "  /usr: {overlay: {lower: [/data/ext, /usr], upper: /data/up}}\n"
-		      "  /data: {source: /dev/vdb, type: ext4, options: ro}\n"
-		      "  /var: {source: \"partition:state\", type: ext4, make: if-empty, "
-		      "options: \"nosuid,nodev,noatime,sync,data=journal\", propagation: rshared}\n"
-		      "  /run: {type: tmpfs, options: [mode=0755, size=20%]}\n");
+	trial_compile(
+		&trial, HEAD
+		"mounts:\n"
+		"  /var/lib/x: {source: /data/x, type: bind, recursive: true}\n"
+		"  /etc: {overlay: {upper: tmpfs}}\n"
+		"  /usr: {overlay: {lower: [/data/ext, /usr], upper: /data/up}}\n"
+		"  /data: {source: /dev/vdb, type: ext4, options: ro}\n"
+		"  /var: {source: \"partition:state\", type: ext4, make: if-empty, "
+		"options: \"nosuid,nodev,noatime,sync,data=journal\", propagation: rshared}\n"
+		"  /run: {type: tmpfs, options: [noexec, nosuid, exec, mode=0755, size=20%]}\n");
 	const struct plan *plan = &trial.plan;
 	const char *order[] = {"/data", "/usr", "/var", "/var/lib/x", "/run", "/etc"};
 	uint32_t at[6];
@@ -623,6 +628,32 @@ static void mounts_come_in_an_order_that_can_be_mounted(void **state)
 	assert_string_equal(plan_string(plan, etc->work), "/run/keelson/overlay/etc/upper.work");
 	assert_int_equal(plan_mount(plan, at[0])->attributes, 1);
 	assert_int_equal(plan_mount(plan, at[3])->flags, PLAN_MOUNT_RECURSIVE);
+	/* The later option takes back the earlier one. */
+	assert_int_equal(plan_mount(plan, at[4])->mount_flags, MS_NOSUID);
+	trial_end(&trial);
+}
+
+static void kernel_words_arrive_where_they_belong(void **state)
+{
+	struct trial trial;
+
+	(void)state;
+	assert_int_equal(
+		trial_parse(&trial, HEAD
+			    "kernel: {package: linux, modules: [{overlay: a=1}], storage: [vd], "
+			    "on-demand: [vxlan], cmdline: [quiet, ro]}\n"),
+		0);
+	const struct spec_kernel *kernel = &trial.spec.kernel;
+	assert_string_equal(kernel->package.text, "linux");
+	assert_int_equal(kernel->module_count, 1);
+	assert_string_equal(kernel->modules[0].name.text, "overlay");
+	assert_string_equal(kernel->modules[0].parameters, "a=1");
+	assert_int_equal(kernel->storage_count, 1);
+	assert_string_equal(kernel->storage[0].name.text, "vd");
+	assert_int_equal(kernel->on_demand.count, 1);
+	assert_string_equal(kernel->on_demand.list[0].text, "vxlan");
+	assert_int_equal(kernel->cmdline.count, 2);
+	assert_string_equal(kernel->cmdline.list[1].text, "ro");
 	trial_end(&trial);
 }
 
@@ -1208,6 +1239,7 @@ int main(void)
 		cmocka_unit_test(services_are_laid_out_in_topological_order),
 		cmocka_unit_test(every_field_of_a_service_arrives),
 		cmocka_unit_test(mounts_come_in_an_order_that_can_be_mounted),
+		cmocka_unit_test(kernel_words_arrive_where_they_belong),
 		cmocka_unit_test(sysctls_become_paths),
 		cmocka_unit_test(the_same_spec_gives_the_same_bytes),
 		cmocka_unit_test(a_boot_plan_holds_modules_and_keys),
