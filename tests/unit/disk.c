@@ -36,7 +36,7 @@ static struct {
 } machine;
 
 static struct gpt gpt;
-static struct disk disk;
+static struct disk found;
 static const struct disks_passed none;
 
 /* ---- the kernel's part ---- */
@@ -68,24 +68,24 @@ int devices_disk(const char *name, struct device *device)
 }
 
 /* As Linux without the word `gpt`: a protective MBR and a valid primary, or nothing. */
-int devices_partition(const char *name, uint32_t number, struct device *device)
+int devices_partition(const char *disk, uint32_t number, struct device *device)
 {
 	static struct gpt seen;
-	int fd = machine.fds[name[2] - 'a'];
+	int fd = machine.fds[disk[2] - 'a'];
 	uint8_t mbr[GPT_MBR_BYTES];
 
 	assert_int_equal(pread(fd, mbr, sizeof(mbr), 0), sizeof(mbr));
 	if (!gpt_mbr_protects(mbr) || gpt_read(fd, 512, IMAGE_SECTORS, &seen) != 0 ||
 	    seen.from_backup || number == machine.hidden)
 		return -ENOENT;
-	describe(name[2] - 'a', device);
+	describe(disk[2] - 'a', device);
 	return 0;
 }
 
-int devices_partition_named(const char *name, const char *partition, struct device *device)
+int devices_partition_named(const char *disk, const char *name, struct device *device)
 {
+	(void)disk;
 	(void)name;
-	(void)partition;
 	(void)device;
 	return -ENOENT;
 }
@@ -192,10 +192,10 @@ static void a_disk_in_order_is_taken_and_not_written(void **state)
 {
 	(void)state;
 	keep_contents(0);
-	assert_int_equal(disk_find(&none, 1, &disk), 0);
-	assert_string_equal(disk.device.name, "vda");
-	assert_int_equal(disk.slots.count, 2);
-	assert_null(disk.mended);
+	assert_int_equal(disk_find(&none, 1, &found), 0);
+	assert_string_equal(found.device.name, "vda");
+	assert_int_equal(found.slots.count, 2);
+	assert_null(found.mended);
 	assert_int_equal(machine.waits, 0);
 	assert_unwritten(0, before);
 }
@@ -204,9 +204,9 @@ static void a_damaged_primary_is_mended_so_that_the_kernel_shows_it(void **state
 {
 	(void)state;
 	damage_primary(0);
-	assert_int_equal(disk_find(&none, 1, &disk), 0);
-	assert_non_null(disk.mended);
-	assert_false(disk.gpt.from_backup);
+	assert_int_equal(disk_find(&none, 1, &found), 0);
+	assert_non_null(found.mended);
+	assert_false(found.gpt.from_backup);
 	assert_int_equal(machine.waits, 0);
 }
 
@@ -215,7 +215,7 @@ static void a_disk_that_is_used_otherwise_now_is_never_written(void **state)
 	(void)state;
 	use_otherwise(0);
 	keep_contents(0);
-	assert_int_equal(disk_find(&none, 1, &disk), -ENODEV);
+	assert_int_equal(disk_find(&none, 1, &found), -ENODEV);
 	assert_unwritten(0, before);
 }
 
@@ -225,8 +225,8 @@ static void a_valid_primary_goes_before_an_earlier_disk_without(void **state)
 	add_disk();
 	damage_primary(0);
 	keep_contents(0);
-	assert_int_equal(disk_find(&none, 1, &disk), 0);
-	assert_string_equal(disk.device.name, "vdb");
+	assert_int_equal(disk_find(&none, 1, &found), 0);
+	assert_string_equal(found.device.name, "vdb");
 	assert_unwritten(0, before);
 }
 
@@ -236,19 +236,19 @@ static void disks_without_a_slot_to_boot_are_passed_over(void **state)
 
 	(void)state;
 	add_disk();
-	assert_int_equal(disk_find(&passed, 1, &disk), 0);
-	assert_string_equal(disk.device.name, "vdb");
+	assert_int_equal(disk_find(&passed, 1, &found), 0);
+	assert_string_equal(found.device.name, "vdb");
 	passed = (struct disks_passed){.count = 2, .names = {"vdb", "vda"}};
-	assert_int_equal(disk_find(&passed, 1, &disk), -ENODEV);
+	assert_int_equal(disk_find(&passed, 1, &found), -ENODEV);
 }
 
 static void one_slot_that_is_whole_is_enough_at_the_deadline(void **state)
 {
 	(void)state;
 	machine.hidden = 6; /* slot b's tree */
-	assert_int_equal(disk_find(&none, 1, &disk), 0);
+	assert_int_equal(disk_find(&none, 1, &found), 0);
 	assert_int_equal(machine.waits, 1);
-	assert_int_equal(disk.slots.count, 2);
+	assert_int_equal(found.slots.count, 2);
 }
 
 static void bits_that_could_not_be_written_are_written_by_the_next_call(void **state)
@@ -258,18 +258,18 @@ static void bits_that_could_not_be_written_are_written_by_the_next_call(void **s
 	const char *step = "";
 
 	(void)state;
-	assert_int_equal(disk_find(&none, 1, &disk), 0);
+	assert_int_equal(disk_find(&none, 1, &found), 0);
 	machine.unwritable = true;
-	assert_int_equal(disk_write_bits(&disk, burned, &step), -ENOENT);
+	assert_int_equal(disk_write_bits(&found, burned, &step), -ENOENT);
 	assert_string_equal(step, "open disk for writing");
 	machine.unwritable = false;
-	assert_int_equal(disk_write_bits(&disk, burned, &step), 0);
-	assert_int_equal(disk_reread("vda", gpt.header.disk_guid, &disk), 0);
-	assert_int_equal(disk.slots.slot[0].bits.tries, 2);
-	assert_int_equal(disk.slots.slot[1].bits.tries, 3);
+	assert_int_equal(disk_write_bits(&found, burned, &step), 0);
+	assert_int_equal(disk_reread("vda", gpt.header.disk_guid, &found), 0);
+	assert_int_equal(found.slots.slot[0].bits.tries, 2);
+	assert_int_equal(found.slots.slot[1].bits.tries, 3);
 	/* Nothing changes: nothing is written. */
 	machine.unwritable = true;
-	assert_int_equal(disk_write_bits(&disk, burned, &step), 0);
+	assert_int_equal(disk_write_bits(&found, burned, &step), 0);
 }
 
 static void another_disk_of_the_same_name_is_not_taken_for_it(void **state)
@@ -277,8 +277,8 @@ static void another_disk_of_the_same_name_is_not_taken_for_it(void **state)
 	uint8_t other[GPT_GUID_BYTES] = {0};
 
 	(void)state;
-	assert_int_equal(disk_reread("vda", other, &disk), -ESTALE);
-	assert_int_equal(disk_reread("vdb", other, &disk), -ENODEV);
+	assert_int_equal(disk_reread("vda", other, &found), -ESTALE);
+	assert_int_equal(disk_reread("vdb", other, &found), -ENODEV);
 }
 
 int main(void)

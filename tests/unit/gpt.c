@@ -19,6 +19,9 @@
 
 static const uint8_t type_esp[] = GPT_TYPE_ESP;
 static const uint8_t type_state[] = GPT_TYPE_STATE;
+#define SECTOR 512ull
+#define IMAGE_BYTES (IMAGE_SECTORS * SECTOR)
+
 static const uint32_t sector_sizes[] = {512, 4096};
 
 /* ---- writes are seen, and made to fail, on their way ---- */
@@ -38,7 +41,7 @@ static struct {
 } writes;
 
 /* In place of libc's: the program's own definition is the one that gets linked. */
-ssize_t pwrite(int fd, const void *bytes, size_t size, off_t offset)
+ssize_t pwrite(int fd, const void *buf, size_t n, off_t offset)
 {
 	if ((uint64_t)offset >= writes.fail_from && (uint64_t)offset < writes.fail_to) {
 		errno = EIO;
@@ -46,11 +49,11 @@ ssize_t pwrite(int fd, const void *bytes, size_t size, off_t offset)
 	}
 	if (writes.recording && writes.count < LOG_MAX) {
 		writes.entries[writes.count].offset = (uint64_t)offset;
-		writes.entries[writes.count].size = size;
-		memcpy(writes.entries[writes.count].bytes, bytes, size);
+		writes.entries[writes.count].size = n;
+		memcpy(writes.entries[writes.count].bytes, buf, n);
 		writes.count++;
 	}
-	return syscall(SYS_pwrite64, fd, bytes, size, offset);
+	return syscall(SYS_pwrite64, fd, buf, n, offset);
 }
 
 int fsync(int fd)
@@ -184,7 +187,7 @@ static void two_damaged_copies_are_refused(void **state)
 
 	(void)state;
 	damage(fd, 512);
-	damage(fd, (IMAGE_SECTORS - 1) * 512);
+	damage(fd, IMAGE_BYTES - 512);
 	assert_int_equal(reread(fd, 512), -EBADMSG);
 	assert_non_null(got.primary_fault);
 	assert_non_null(got.backup_fault);
@@ -196,7 +199,7 @@ static void a_disk_that_grew_keeps_its_backup_where_it_is(void **state)
 	int fd = make_disk(512);
 
 	(void)state;
-	assert_int_equal(ftruncate(fd, 2 * IMAGE_SECTORS * 512), 0);
+	assert_int_equal(ftruncate(fd, (off_t)(2 * IMAGE_BYTES)), 0);
 	assert_int_equal(gpt_read(fd, 512, 2 * IMAGE_SECTORS, &got), 0);
 	assert_null(got.backup_fault);
 	assert_int_equal(got.backup_lba, IMAGE_SECTORS - 1);
@@ -218,7 +221,7 @@ static void a_disk_that_grew_and_lost_its_primary_finds_its_backup(void **state)
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		int fd = make_disk(512);
 
-		assert_int_equal(ftruncate(fd, 2 * IMAGE_SECTORS * 512), 0);
+		assert_int_equal(ftruncate(fd, (off_t)(2 * IMAGE_BYTES)), 0);
 		damage(fd, cases[i].offset);
 		assert_int_equal(gpt_read(fd, 512, 2 * IMAGE_SECTORS, &got), cases[i].error);
 		if (cases[i].error == 0) {
@@ -240,7 +243,7 @@ static void a_disk_cut_off_before_its_backup_still_works(void **state)
 
 	(void)state;
 	fd = make_disk(512);
-	assert_int_equal(ftruncate(fd, (IMAGE_SECTORS - 10) * 512), 0);
+	assert_int_equal(ftruncate(fd, (off_t)(IMAGE_BYTES - 10 * SECTOR)), 0);
 	assert_int_equal(gpt_read(fd, 512, IMAGE_SECTORS - 10, &got), 0);
 	assert_non_null(got.backup_fault);
 	assert_int_equal(gpt_set_attributes(&got, 7, 5), 0);
@@ -365,7 +368,7 @@ static void only_a_protective_mbr_says_that_the_table_is_this_one(void **state)
 	(void)state;
 	assert_false(gpt_mbr_protects(sector));
 	for (uint32_t i = 0; i < 4; i++) {
-		uint8_t *record = sector + 446 + 16 * i;
+		uint8_t *record = sector + 446 + (size_t)16 * i;
 
 		record[4] = 0xee;
 		assert_false(gpt_mbr_protects(sector));
@@ -460,8 +463,8 @@ static void backup_is_written_and_flushed_before_the_primary(void **state)
 	writes.recording = true;
 	assert_int_equal(gpt_write(fd, &got, &step), 0);
 	assert_int_equal(writes.count, 6);
-	assert_int_equal(writes.entries[0].offset, (IMAGE_SECTORS - 33) * 512);
-	assert_int_equal(writes.entries[1].offset, (IMAGE_SECTORS - 1) * 512);
+	assert_int_equal(writes.entries[0].offset, IMAGE_BYTES - 33 * SECTOR);
+	assert_int_equal(writes.entries[1].offset, IMAGE_BYTES - 512);
 	assert_int_equal(writes.entries[2].size, 0);
 	assert_int_equal(writes.entries[3].offset, 2 * 512);
 	assert_int_equal(writes.entries[4].offset, 512);
@@ -480,7 +483,7 @@ static void only_the_backup_valid_the_primary_is_written_first(void **state)
 	assert_int_equal(gpt_write(fd, &got, &step), 0);
 	assert_int_equal(writes.entries[0].offset, 2 * 512);
 	assert_int_equal(writes.entries[2].size, 0);
-	assert_int_equal(writes.entries[3].offset, (IMAGE_SECTORS - 33) * 512);
+	assert_int_equal(writes.entries[3].offset, IMAGE_BYTES - 33 * SECTOR);
 	close(fd);
 }
 
@@ -548,21 +551,21 @@ static void a_cut_at_any_point_leaves_the_old_table_or_the_new(void **state)
 
 static void a_failed_write_is_success_only_if_the_change_counts(void **state)
 {
-	const uint64_t primary_from = 512, primary_to = 64 * 512;
-	const uint64_t backup_from = (IMAGE_SECTORS - 40) * 512, backup_to = IMAGE_SECTORS * 512;
+	const uint64_t primary_from = 512, primary_to = 64 * SECTOR;
+	const uint64_t backup_from = IMAGE_BYTES - 40 * SECTOR, backup_to = IMAGE_BYTES;
 	const struct {
 		const char *name;
-		bool damage_primary;
 		uint64_t from, to;
 		int error;
+		bool damage_primary;
 	} cases[] = {
-		{"backup cannot be written", false, backup_from, backup_to, 0},
-		{"primary cannot be written and stays as it was", false, primary_from, primary_to,
-		 -EIO},
-		{"primary's header cannot be written: torn", false, 512, 1024, 0},
-		{"primary is damaged and cannot be written", true, primary_from, primary_to, 0},
-		{"nothing can be written", false, 0, UINT64_MAX, -EIO},
-		{"nothing can be written, primary damaged", true, 0, UINT64_MAX, -EIO},
+		{"backup cannot be written", backup_from, backup_to, 0, false},
+		{"primary cannot be written and stays as it was", primary_from, primary_to, -EIO,
+		 false},
+		{"primary's header cannot be written: torn", 512, 1024, 0, false},
+		{"primary is damaged and cannot be written", primary_from, primary_to, 0, true},
+		{"nothing can be written", 0, UINT64_MAX, -EIO, false},
+		{"nothing can be written, primary damaged", 0, UINT64_MAX, -EIO, true},
 	};
 
 	(void)state;

@@ -10,7 +10,7 @@
 
 #include "mount/gpt_io.h"
 
-#define IMAGE_SECTORS 2048u
+#define IMAGE_SECTORS 2048ull
 
 static inline void image_put64(uint8_t *at, uint64_t value)
 {

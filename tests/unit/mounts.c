@@ -129,6 +129,22 @@ static bool mounted(const char *target, struct mountinfo *found)
 	return any;
 }
 
+/* Is there a line of /proc/self/mountinfo for `target` with the optional field "shared:N"? */
+static bool is_shared(const char *target)
+{
+	static char line[16384];
+	char field[128];
+	FILE *file = fopen("/proc/self/mountinfo", "re");
+	bool shared = false;
+
+	assert_non_null(file);
+	snprintf(field, sizeof(field), " %s ", target);
+	while (fgets(line, sizeof(line), file))
+		shared |= strstr(line, field) && strstr(line, " shared:");
+	fclose(file);
+	return shared;
+}
+
 static int enter_namespace(void **state)
 {
 	(void)state;
@@ -176,6 +192,8 @@ static void a_file_system_gets_its_options_and_attributes(void **state)
 	applied(0);
 	assert_true(mounted(BASE "/deep/er/tmp", &info));
 	assert_string_equal(info.source, "scratch");
+	assert_true(is_shared(BASE "/deep/er/tmp"));
+	assert_false(is_shared(BASE));
 	assert_int_equal(statvfs(BASE "/deep/er/tmp", &fs), 0);
 	assert_int_equal(fs.f_blocks * fs.f_frsize, 1 << 20);
 	assert_int_equal(fs.f_flag & (ST_NOSUID | ST_NODEV | ST_NOEXEC | ST_RDONLY),

@@ -17,6 +17,8 @@
 #include "mount/verity.h"
 #include "rootfs-spec/sha256.h"
 
+#define BLOCK 4096ull
+
 static const char *reason;
 
 static struct slot_header signed_header(void)
@@ -64,13 +66,13 @@ static void sizes_must_fit_the_partitions(void **state)
 	struct slot_header header = signed_header();
 
 	(void)state;
-	assert_int_equal(verity_check_sizes(&header, 1000 * 4096, 10 * 4096, &reason), 0);
-	assert_int_equal(verity_check_sizes(&header, 1000 * 4096 - 1, 10 * 4096, &reason),
+	assert_int_equal(verity_check_sizes(&header, 1000 * BLOCK, 10 * BLOCK, &reason), 0);
+	assert_int_equal(verity_check_sizes(&header, 1000 * BLOCK - 1, 10 * BLOCK, &reason),
 			 -EBADMSG);
-	assert_int_equal(verity_check_sizes(&header, 1000 * 4096, 10 * 4096 - 1, &reason),
+	assert_int_equal(verity_check_sizes(&header, 1000 * BLOCK, 10 * BLOCK - 1, &reason),
 			 -EBADMSG);
 	header.hash_blocks = 9;
-	assert_int_equal(verity_check_sizes(&header, 1000 * 4096, 10 * 4096, &reason), -EBADMSG);
+	assert_int_equal(verity_check_sizes(&header, 1000 * BLOCK, 10 * BLOCK, &reason), -EBADMSG);
 	header.data_blocks = UINT64_MAX;
 	assert_int_equal(verity_check_sizes(&header, UINT64_MAX, UINT64_MAX, &reason), -EBADMSG);
 }
@@ -132,11 +134,10 @@ static int make_tree(void **state)
 	if (!file || fscanf(file, "%64s", hex) != 1)
 		return -1;
 	fclose(file);
-	for (uint32_t i = 0; i < SLOT_DIGEST_BYTES; i++) {
-		unsigned int byte;
+	for (size_t i = 0; i < SLOT_DIGEST_BYTES; i++) {
+		const char byte[3] = {hex[2 * i], hex[2 * i + 1], '\0'};
 
-		sscanf(hex + 2 * i, "%2x", &byte);
-		real.root_hash[i] = (uint8_t)byte;
+		real.root_hash[i] = (uint8_t)strtoul(byte, NULL, 16);
 	}
 	snprintf(path, sizeof(path), "%s/hash", directory);
 	tree_fd = open(path, O_RDWR | O_CLOEXEC);
