@@ -103,24 +103,33 @@ static int watch(int fd, enum key key)
 	return epoll_ctl(node.epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
 }
 
-/*
- * Every signal is read from a descriptor: none can interrupt PID 1. Those that a fault of its own
- * raises stay unblocked, as a blocked one would be fatal (signal(7)).
- */
+/* All but those that a fault of PID 1's own raises: a blocked one would be fatal (signal(7)). */
+static void fill_signals(sigset_t *set)
+{
+	sigfillset(set);
+	sigdelset(set, SIGSEGV);
+	sigdelset(set, SIGBUS);
+	sigdelset(set, SIGILL);
+	sigdelset(set, SIGFPE);
+	sigdelset(set, SIGABRT);
+	sigdelset(set, SIGTRAP);
+	sigdelset(set, SIGSYS);
+}
+
+void node_hold_signals(void)
+{
+	sigset_t set;
+
+	fill_signals(&set);
+	sigprocmask(SIG_SETMASK, &set, NULL);
+}
+
+/* Every signal is read from a descriptor: none can interrupt PID 1. */
 static int take_signals(void)
 {
 	sigset_t set;
 
-	sigfillset(&set);
-	sigdelset(&set, SIGSEGV);
-	sigdelset(&set, SIGBUS);
-	sigdelset(&set, SIGILL);
-	sigdelset(&set, SIGFPE);
-	sigdelset(&set, SIGABRT);
-	sigdelset(&set, SIGTRAP);
-	sigdelset(&set, SIGSYS);
-	if (sigprocmask(SIG_SETMASK, &set, NULL) < 0)
-		return -errno;
+	fill_signals(&set);
 	node.signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	return node.signal_fd < 0 ? -errno : watch(node.signal_fd, KEY_SIGNALS);
 }

@@ -60,6 +60,7 @@ int main(int argc, char **argv)
 		initramfs_failed();
 	}
 
+	node_hold_signals();
 	node.options = options;
 	watchdog_adopt(options.watchdog);
 	node_log();

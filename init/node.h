@@ -48,6 +48,12 @@ extern struct node node;
 /* The timeline, once there is a world; else NULL. */
 extern struct timeline *node_timeline;
 
+/*
+ * From now on signals wait until the loop reads them: one that asks for the end is not lost while
+ * the phases run, as PID 1 ignores what it does not handle (signal(7)).
+ */
+void node_hold_signals(void);
+
 /* ---- phases of the slot's PID 1, in the order of main.c ---- */
 
 int node_log(void);     /* where log lines go; keelson.log= and the record's words */

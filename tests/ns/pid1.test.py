@@ -8,12 +8,16 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from nsnode import INIT, MAKE_PLAN, Node, Skip, begin, equal, service  # noqa: E402
+
+NAMESPACES = ("--pid", "--mount", "--cgroup", "--uts", "--net", "--fork", "--kill-child",
+              "--propagation", "private")
 
 tap = begin()
 
@@ -23,9 +27,7 @@ def boot(plan):
     path = Path("/tmp") / f"keelson-plan-{time.monotonic_ns()}"
     path.write_bytes(plan)
     try:
-        done = subprocess.run(["unshare", "--pid", "--mount", "--cgroup", "--uts", "--net",
-                               "--fork", "--kill-child", "--propagation", "private",
-                               INIT, "--container", f"--plan={path}"],
+        done = subprocess.run(["unshare", *NAMESPACES, INIT, "--container", f"--plan={path}"],
                               text=True, capture_output=True, timeout=20, stdin=subprocess.DEVNULL)
     finally:
         path.unlink()
@@ -81,6 +83,54 @@ with tap.case("what the plan calls optional, and a full disk, are said, and the 
         assert said in node.log(), node.log()
     equal(node.file("/run/made"), "text")
 
+with tap.case("asked to end before there is a loop, it ends when there is one"):
+    work = Path(tempfile.mkdtemp(prefix="keelson-fifo-", dir="/var/tmp"))
+    plan = work / "plan"
+    # Writing this setting takes until the other end is opened: a phase that takes its time.
+    plan.write_bytes(plan_of("sysctl\t/proc/sys/fs/held\tgo\t0\n", service("web", "sleep")))
+    with open(work / "log", "w+") as log:
+        held = subprocess.Popen(["unshare", *NAMESPACES, "sh", "-ec",
+                                 "mount -t tmpfs tmpfs /proc/sys/fs; mkfifo /proc/sys/fs/held; "
+                                 "exec \"$0\" --container \"--plan=$1\"", INIT, plan],
+                                stdin=subprocess.DEVNULL, stderr=log)
+        try:
+            children_of = Path(f"/proc/{held.pid}/task/{held.pid}/children")
+
+            def in_the_phase():
+                for pid in children_of.read_text().split():
+                    if (os.readlink(f"/proc/{pid}/exe") == os.path.realpath(INIT) and
+                            ") S " in Path(f"/proc/{pid}/stat").read_text()):
+                        return pid
+                return None
+
+            pid = Node.until(in_the_phase, "PID 1 waits in a phase")
+            subprocess.run(["kill", "-TERM", pid], check=True)
+            equal(Path(f"/proc/{pid}/root/proc/sys/fs/held").read_text(), "go")
+            equal(held.wait(20), 0)
+        finally:
+            held.kill()
+        log.seek(0)
+        assert "shutdown: poweroff" in log.read()
+    shutil.rmtree(work)
+
+with tap.case("without room in /run PID 1 still ends when it is asked"):
+    work = Path(tempfile.mkdtemp(prefix="keelson-full-", dir="/var/tmp"))
+    plan = work / "plan"
+    plan.write_bytes(plan_of("mount\ttmpfs\t/run\t0\tnr_inodes\t1\n", service("web", "sleep")))
+    with open(work / "log", "w+") as log:
+        full = subprocess.Popen(["unshare", *NAMESPACES, INIT, "--container", f"--plan={plan}"],
+                                stdin=subprocess.DEVNULL, stderr=log)
+        try:
+            Node.until(lambda: "up in" in (work / "log").read_text(), "it is up")
+            pid = Path(f"/proc/{full.pid}/task/{full.pid}/children").read_text().split()[0]
+            subprocess.run(["kill", "-TERM", pid], check=True)
+            equal(full.wait(20), 0)
+        finally:
+            full.kill()
+        log.seek(0)
+        assert "control: /run/keelson/control: No " in log.read()
+    shutil.rmtree(work)
+
 with tap.case("a stderr that nobody reads does not hold PID 1"):
     reading, writing = os.pipe()
     os.set_blocking(writing, False)
@@ -122,6 +172,7 @@ with tap.case("one line sums the boot up"), Node(
         service("one", "sleep"), service("two", "sleep"),
         service("manual", "sleep", flags=2)) as node:
     node.wait("two", "up")
+    node.until(lambda: "up in " in node.log(), "it is said")
     line = [line for line in node.log().splitlines() if "up in " in line]
     equal(len(line), 1, node.log())
     assert "): 2 services, image 1" in line[0], line
