@@ -10,7 +10,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from nsnode import Node, begin, equal, service  # noqa: E402
+from nsnode import Node, begin, equal, logger, service  # noqa: E402
 
 tap = begin()
 
@@ -30,6 +30,12 @@ def runtime(stubborn=False):
 
 def client():
     return service("client", "sleep", kill="main", requires=["runtime"])
+
+
+def stubborn(stop_ms):
+    """Up when it ignores SIGTERM, not before."""
+    return service("stubborn", "ignore", "notify", "READY=1", "sleep", ready=["notify"],
+                   stop_ms=stop_ms)
 
 
 def settings(pods_ms=3000, budget_ms=20000):
@@ -108,10 +114,27 @@ with tap.case("what outlives its service with `kill: main` is killed before the 
     equal(ended(node)[0], 0)
     in_order(node, "runtime: down", "shutdown: kill leftovers", "shutdown: end")
 
+with tap.case("the logger goes last, by itself, with every line that was written"), Node(
+        logger(),
+        service("web", argv=["/bin/bash", "-c",
+                             "mkfifo /run/never && exec 9<>/run/never; "
+                             "trap 'for i in {1..2000}; do echo line $i; done; exit 0' TERM; "
+                             "echo listens; while :; do read -t 0.05 <&9; done"],
+                environment=["PATH=/usr/bin:/bin"],
+                output=("log", "/run/log/web.log", 1 << 20, 1))) as node:
+    node.wait("logger", "up")
+    node.until(lambda: "listens" in node.file("/run/log/web.log"), "the service listens")
+    kept = open(node.root / "run/log/web.log")
+    subprocess.run(["kill", "-TERM", str(node.pid)], check=True)
+    equal(ended(node)[0], 0)
+    in_order(node, "web: down", "shutdown: stop logger", "shutdown: end")
+    assert "kill leftovers" not in node.log(), node.log()
+    assert "logger: down: exited with status 0" in node.log(), node.log()
+    assert kept.read().endswith("line 2000\n"), "the last line is there"
+
 with tap.case("a service that does not stop costs its timeout"), Node(
-        service("stubborn", "ignore", "sleep", stop_ms=600)) as node:
+        stubborn(stop_ms=600)) as node:
     node.wait("stubborn", "up")
-    time.sleep(0.3)
     subprocess.run(["kill", "-TERM", str(node.pid)], check=True)
     status, took = ended(node)
     equal(status, 0)
@@ -119,19 +142,31 @@ with tap.case("a service that does not stop costs its timeout"), Node(
 
 with tap.case("the budget ends what its own timeout would not"), Node(
         settings(pods_ms=0, budget_ms=800),
-        service("stubborn", "ignore", "sleep", stop_ms=60000)) as node:
+        stubborn(stop_ms=60000)) as node:
     node.wait("stubborn", "up")
-    time.sleep(0.3)
     subprocess.run(["kill", "-TERM", str(node.pid)], check=True)
     status, took = ended(node)
     equal(status, 0)
     assert 0.7 < took < 5, took
 
+with tap.case("who is in nobody's group and ignores SIGTERM is killed at the end"), Node(
+        service("web", "sleep")) as node:
+    node.wait("web", "up")
+    stranger = subprocess.Popen(
+        ["nsenter", "-t", str(node.pid), "-p", "-m", "bash", "-c",
+         "trap '' TERM; touch /run/stranger; while :; do sleep 1; done"], stdin=subprocess.DEVNULL)
+    node.until(lambda: (node.root / "run/stranger").exists(), "it runs")
+    subprocess.run(["kill", "-TERM", str(node.pid)], check=True)
+    status, took = ended(node)
+    equal(status, 0)
+    assert took < 3, took
+    assert "left behind" not in node.log(), node.log()
+    stranger.wait(5)
+
 with tap.case("asked a second time: what is left is killed at once"), Node(
         settings(budget_ms=60000),
-        service("stubborn", "ignore", "sleep", stop_ms=60000)) as node:
+        stubborn(stop_ms=60000)) as node:
     node.wait("stubborn", "up")
-    time.sleep(0.3)
     subprocess.run(["kill", "-TERM", str(node.pid)], check=True)
     node.until(lambda: "shutdown: stop services" in node.log(), "the shutdown began")
     subprocess.run(["kill", "-TERM", str(node.pid)], check=True)
@@ -142,9 +177,8 @@ with tap.case("asked a second time: what is left is killed at once"), Node(
 
 with tap.case("RTMIN+14 means at once"), Node(
         settings(budget_ms=60000),
-        service("stubborn", "ignore", "sleep", stop_ms=60000)) as node:
+        stubborn(stop_ms=60000)) as node:
     node.wait("stubborn", "up")
-    time.sleep(0.3)
     subprocess.run(["kill", "-48", str(node.pid)], check=True)
     status, took = ended(node)
     equal(status, 0)
@@ -152,9 +186,8 @@ with tap.case("RTMIN+14 means at once"), Node(
 
 with tap.case("nothing is started any more once the shutdown began"), Node(
         service("crashing", "pause", "0.05", "exit", "1", backoff_ms=(10, 10)),
-        service("stubborn", "ignore", "sleep", stop_ms=1000)) as node:
+        stubborn(stop_ms=1000)) as node:
     node.wait("stubborn", "up")
-    time.sleep(0.3)
     subprocess.run(["kill", "-TERM", str(node.pid)], check=True)
     equal(ended(node)[0], 0)
     after = node.log().split("shutdown: stop services")[1]
@@ -162,11 +195,12 @@ with tap.case("nothing is started any more once the shutdown began"), Node(
 
 with tap.case("a request to a service is refused once the shutdown began, whoever asked for the end"), Node(
         service("manual", "sleep", flags=2),
-        service("stubborn", "ignore", "sleep", stop_ms=3000)) as node:
+        stubborn(stop_ms=3000)) as node:
     node.wait("stubborn", "up")
     subprocess.run(["kill", "-TERM", str(node.pid)], check=True)
     node.until(lambda: "shutdown: stop services" in node.log(), "the shutdown began")
     refused = node.ctl("start", "manual")
+    assert "shutdown: end" not in node.log(), "it was asked too late"
     equal(ended(node)[0], 0)
     assert refused.returncode != 0, refused
     assert "manual: up" not in node.log(), node.log()
