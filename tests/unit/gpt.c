@@ -41,7 +41,7 @@ static struct {
 } writes;
 
 /* In place of libc's: the program's own definition is the one that gets linked. */
-ssize_t pwrite(int fd, const void *buf, size_t n, off_t offset)
+ssize_t pwrite(int fd, const void *buf, size_t nbytes, off_t offset)
 {
 	if ((uint64_t)offset >= writes.fail_from && (uint64_t)offset < writes.fail_to) {
 		errno = EIO;
@@ -49,11 +49,11 @@ ssize_t pwrite(int fd, const void *buf, size_t n, off_t offset)
 	}
 	if (writes.recording && writes.count < LOG_MAX) {
 		writes.entries[writes.count].offset = (uint64_t)offset;
-		writes.entries[writes.count].size = n;
-		memcpy(writes.entries[writes.count].bytes, buf, n);
+		writes.entries[writes.count].size = nbytes;
+		memcpy(writes.entries[writes.count].bytes, buf, nbytes);
 		writes.count++;
 	}
-	return syscall(SYS_pwrite64, fd, buf, n, offset);
+	return syscall(SYS_pwrite64, fd, buf, nbytes, offset);
 }
 
 int fsync(int fd)

@@ -202,6 +202,24 @@ static void a_file_system_gets_its_options_and_attributes(void **state)
 	assert_int_equal(st.st_mode & 07777, 0750);
 }
 
+static void a_read_only_file_system_is_read_only_as_a_whole(void **state)
+{
+	struct plan_mount record;
+	struct mountinfo info;
+
+	(void)state;
+	NEEDS_NAMESPACE();
+	record = one(BASE "/read-only", "tmpfs", "tmpfs", PLAN_SOURCE_NONE);
+	record.attributes = MOUNT_ATTR_RDONLY;
+	plan_write_mount(writer, &record);
+	finish();
+	applied(0);
+	assert_true(mounted(BASE "/read-only", &info));
+	assert_memory_equal(info.options, "ro", 2);
+	/* Another mount of it could be written, if only the mount were read-only. */
+	assert_memory_equal(info.super_options, "ro", 2);
+}
+
 static void a_read_only_bind_cannot_be_written_and_its_source_can(void **state)
 {
 	struct plan_mount record;
@@ -438,6 +456,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(a_file_system_gets_its_options_and_attributes,
+						begin, end),
+		cmocka_unit_test_setup_teardown(a_read_only_file_system_is_read_only_as_a_whole,
 						begin, end),
 		cmocka_unit_test_setup_teardown(
 			a_read_only_bind_cannot_be_written_and_its_source_can, begin, end),
