@@ -205,6 +205,8 @@ class Node:
 
     def services_now(self):
         result = self.ctl("--json", "status")
+        if result.returncode == 1:
+            raise AssertionError(result.stderr)
         return {entry["name"]: entry for entry in json.loads(result.stdout)["services"]}
 
     def state(self, name):
