@@ -74,6 +74,14 @@ with tap.case("ids and ambient capabilities"), Node(
     equal(status["Groups"].split(), [])
     equal(int(status["CapEff"], 16), NET_BIND)
 
+# keep_caps, no_setuid_fixup, noroot and their locks: linux/securebits.h
+for name, bits in (("kept and locked", 0x30), ("no fix-up, all locked", 0xac | 0x3)):
+    with tap.case(f"ids change under securebits: {name}"), Node(
+            strict(uid=65534, securebits=hex(bits),
+                   policy=policy(NET_BIND, NET_BIND, NET_BIND, NET_BIND))) as node:
+        node.wait("strict", "up")
+        equal(int(status_of(node, "strict")["CapEff"], 16), NET_BIND)
+
 with tap.case("no policy: everything that PID 1 has, and nothing of its signals and descriptors"), Node(
         service("plain", argv=["/bin/sleep", "1000"], nice=5, oom=500,
                 limit=(7, 100, 200))) as node:

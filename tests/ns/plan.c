@@ -27,6 +27,7 @@ static struct plan_probe probes[PROBES];
 static uint32_t probe_count;
 static struct plan_limit limit;
 static struct plan_policy policy;
+static uint32_t securebits; /* of the next policy */
 static struct {
 	uint32_t to;
 	enum plan_edge_kind kind;
@@ -166,10 +167,12 @@ static void set_policy(char **field)
 		.cap_permitted = number(field[2]),
 		.cap_inheritable = number(field[3]),
 		.cap_ambient = number(field[4]),
+		.securebits = securebits,
 	};
 	if (field[6])
 		policy.seccomp = filter(&field[6]);
 	current.policy = plan_write_policy(writer, &policy);
+	securebits = 0;
 }
 
 static void set_field(char **field)
@@ -200,6 +203,8 @@ static void set_field(char **field)
 		current.burst = small(field[1]);
 	else if (strcmp(key, "uid") == 0)
 		current.uid = current.gid = small(field[1]);
+	else if (strcmp(key, "securebits") == 0)
+		securebits = small(field[1]);
 	else if (strcmp(key, "nice") == 0)
 		current.nice = (int32_t)strtol(field[1], NULL, 10);
 	else if (strcmp(key, "oom") == 0)
@@ -256,12 +261,16 @@ static void add_mount(char **field)
 	plan_write_mount(writer, &mount);
 }
 
-/* file PATH CONTENT */
+/* file PATH LINE */
 static void add_file(char **field)
 {
+	char content[256];
+
+	snprintf(content, sizeof(content), "%s\n", field[2]);
+
 	struct plan_path path = {
 		.path = plan_write_string(writer, field[1]),
-		.content = plan_write_string(writer, field[2]),
+		.content = plan_write_string(writer, content),
 		.mode = 0644,
 		.kind = PLAN_PATH_FILE,
 	};
@@ -279,6 +288,8 @@ static bool set_system(char **field)
 
 		plan_write_system(writer)->pods_cgroup = group;
 		plan_write_system(writer)->pods_grace_ns = number(field[2]) * MS;
+	} else if (strcmp(key, "machine_id") == 0) {
+		plan_write_system(writer)->flags |= PLAN_SYSTEM_MACHINE_ID;
 	} else if (strcmp(key, "module") == 0) {
 		struct plan_module module = {.path = plan_write_string(writer, field[1])};
 
