@@ -175,7 +175,7 @@ static int run_job(struct job *job)
 	int (*const steps[])(struct job *) = {load_spec,       open_directories, get_packages,
 					      compose_root,    pack_root,        build_header,
 					      build_initramfs, build_disk,       build_reports,
-					      publish};
+					      build_sbom,      publish};
 	int error = 0;
 
 	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]) && error == 0; i++)

@@ -6,7 +6,7 @@
  *     DIR/vmlinuz, initramfs.zst   for a loader, or for starting the kernel directly
  *     DIR/root.erofs (or .squashfs), root.verity, header.bin   the three partitions of a slot
  *     DIR/node.plan, boot.plan, key.der
- *     DIR/manifest.json, size.txt
+ *     DIR/manifest.json, sbom.spdx.json, size.txt
  *
  * All of it is made in DIR.tmp and renamed: DIR is never half an image.
  */

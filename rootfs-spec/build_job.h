@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * One build, as its steps see it. Private to build.c (the order of the steps, the root) and
- * build_output.c (what is made from the packed root).
+ * build_output.c and build_sbom.c (what is made from the packed root).
  */
 #ifndef KEELSON_BUILD_JOB_H
 #define KEELSON_BUILD_JOB_H
@@ -44,5 +44,6 @@ int build_header(struct job *job);
 int build_initramfs(struct job *job);
 int build_disk(struct job *job);
 int build_reports(struct job *job);
+int build_sbom(struct job *job);
 
 #endif

@@ -2,43 +2,23 @@
 #include "rootfs-spec/manifest.h"
 
 #include "rootfs-spec/files.h"
+#include "rootfs-spec/json.h"
 #include "rootfs-spec/report.h"
 
 #include <string.h>
-
-/* A string as JSON (RFC 8259, section 7). */
-static void string(struct bytes *json, const char *text)
-{
-	bytes_text(json, "\"");
-	for (const char *at = text; *at != '\0'; at++) {
-		if (*at == '"' || *at == '\\')
-			bytes_printf(json, "\\%c", *at);
-		else if ((unsigned char)*at < 0x20)
-			bytes_printf(json, "\\u%04x", (unsigned int)*at);
-		else
-			bytes_add(json, at, 1);
-	}
-	bytes_text(json, "\"");
-}
-
-static void key_string(struct bytes *json, const char *key, const char *text)
-{
-	bytes_printf(json, "\"%s\": ", key);
-	string(json, text);
-}
 
 static void key_digest(struct bytes *json, const char *key, const uint8_t digest[SHA256_BYTES])
 {
 	char text[SHA256_TEXT_BYTES];
 
 	sha256_text(digest, text);
-	key_string(json, key, text);
+	json_key_string(json, key, text);
 }
 
 static void print_root(const struct slot_header *header, struct bytes *json)
 {
 	bytes_text(json, "  \"root\": {");
-	key_string(json, "type", (const char *)header->root_type);
+	json_key_string(json, "type", (const char *)header->root_type);
 	bytes_printf(json, ", \"bytes\": %llu, ",
 		     (unsigned long long)header->data_blocks * header->block_bytes);
 	key_digest(json, "root_hash", header->root_hash);
@@ -52,7 +32,7 @@ static void print_kernel(const struct manifest *manifest, struct bytes *json)
 	if (manifest->kernel_release == NULL)
 		return;
 	bytes_text(json, "  \"kernel\": {");
-	key_string(json, "release", manifest->kernel_release);
+	json_key_string(json, "release", manifest->kernel_release);
 	bytes_printf(json, ", \"bytes\": %llu, ",
 		     (unsigned long long)manifest->header->kernel_bytes);
 	key_digest(json, "sha256", manifest->header->kernel_sha256);
@@ -74,13 +54,13 @@ static void print_packages(const struct manifest *manifest, struct bytes *json)
 		const struct package *package = &manifest->packages->list[i];
 
 		bytes_text(json, i > 0 ? ",\n    {" : "\n    {");
-		key_string(json, "name", package->name);
+		json_key_string(json, "name", package->name);
 		bytes_text(json, ", ");
-		key_string(json, "version", package->version);
+		json_key_string(json, "version", package->version);
 		bytes_text(json, ", ");
-		key_string(json, "architecture", package->architecture);
+		json_key_string(json, "architecture", package->architecture);
 		bytes_text(json, ", ");
-		key_string(json, "sha256", package->sha256);
+		json_key_string(json, "sha256", package->sha256);
 		bytes_printf(json, ", \"installed_bytes\": %llu}",
 			     (unsigned long long)installed_bytes(manifest->owners, package->name));
 	}
@@ -99,7 +79,7 @@ static int print_files(const struct manifest *manifest, struct bytes *json)
 		if (error < 0)
 			return report_errno(-error, "read %s", file->path);
 		bytes_text(json, i > 0 ? ",\n    {" : "\n    {");
-		key_string(json, "name", file->name);
+		json_key_string(json, "name", file->name);
 		bytes_printf(json, ", \"bytes\": %lld, ", (long long)size);
 		key_digest(json, "sha256", digest);
 		bytes_text(json, "}");
@@ -114,11 +94,11 @@ int manifest_print(const struct manifest *manifest, struct bytes *json)
 	int error;
 
 	bytes_text(json, "{\n  \"keelson\": 1,\n  ");
-	key_string(json, "made_by", "keelson " KEELSON_VERSION);
+	json_key_string(json, "made_by", "keelson " KEELSON_VERSION);
 	bytes_text(json, ",\n  ");
-	key_string(json, "name", (const char *)header->name);
+	json_key_string(json, "name", (const char *)header->name);
 	bytes_text(json, ",\n  ");
-	key_string(json, "version", (const char *)header->image_version);
+	json_key_string(json, "version", (const char *)header->image_version);
 	bytes_printf(json, ",\n  \"machine\": %u,\n  \"security_epoch\": %llu,\n  ",
 		     header->machine, (unsigned long long)header->security_epoch);
 	key_digest(json, "build_id", header->build_id);

@@ -13,6 +13,7 @@
 /* 2020-01-01T00:00:00Z: every time in an image. Not zero, which some programs take for "unknown". */
 #define IMAGE_EPOCH 1577836800
 #define IMAGE_EPOCH_TEXT "1577836800"
+#define IMAGE_EPOCH_DATE "2020-01-01T00:00:00Z"
 
 /* Pack `root` into the file `image`. */
 int rootimage_make(const struct spec_image *format, struct pool *pool, const char *root,

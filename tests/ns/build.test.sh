@@ -149,6 +149,28 @@ for key in sys.argv[1:]:
 print(value)' "$@"
 }
 
+sbom() {
+	python3 - <<-'END'
+		import hashlib, json, re
+		sbom, manifest = (json.load(open("out/" + name)) for name in ("sbom.spdx.json", "manifest.json"))
+		assert sbom["spdxVersion"] == "SPDX-2.3" and sbom["SPDXID"] == "SPDXRef-DOCUMENT"
+		assert sbom["creationInfo"]["created"] == "2020-01-01T00:00:00Z"
+		assert re.fullmatch("urn:uuid:[0-9a-f-]{36}", sbom["documentNamespace"])
+		parts = {part["SPDXID"]: part for part in sbom["packages"]}
+		assert len(parts) == len(sbom["packages"]) and all(re.fullmatch("SPDXRef-[A-Za-z0-9.-]+", i) for i in parts)
+		digest = {part["name"]: part["checksums"][0]["checksumValue"] for part in parts.values()}
+		for package in manifest["packages"]:
+		    assert digest[package["name"]] == package["sha256"], package
+		kernel = next(part for part in parts.values() if part["name"] == "linux-image-" + manifest["kernel"]["release"])
+		assert "&upstream=linux" in kernel["externalRefs"][0]["referenceLocator"], kernel
+		root = hashlib.sha256(open("out/root.erofs", "rb").read()).hexdigest()
+		assert digest["build-test"] == root and {"init", "keelctl", "keelson-log", "test.tar"} <= digest.keys()
+		related = [one["relatedSpdxElement"] for one in sbom["relationships"]]
+		assert sorted(related) == sorted(parts) and sbom["relationships"][0]["relationshipType"] == "DESCRIBES"
+	END
+}
+ok "the SBOM names the image, every package and every program of it" sbom
+
 ok "the hash tree belongs to the root" \
 	veritysetup verify out/root.erofs out/root.verity "$(field root root_hash)"
 
