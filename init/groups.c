@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "mount/directory.h"
 #include "mount/sys.h"
@@ -177,6 +178,14 @@ static bool walk_others(const char *root, const char *keep, bool kill)
 void groups_kill_others(const char *root, const char *keep)
 {
 	walk_others(root, keep, true);
+}
+
+bool groups_is_machine(const char *root)
+{
+	struct stat st;
+
+	/* kernfs numbers the root of a tree 1, and nothing else. */
+	return stat(root, &st) == 0 && st.st_ino == 1;
 }
 
 bool groups_others_populated(const char *root, const char *keep)

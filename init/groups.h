@@ -30,4 +30,10 @@ void groups_kill_others(const char *root, const char *keep);
 /* Are there processes in any group below `root` but these two? */
 bool groups_others_populated(const char *root, const char *keep);
 
+/*
+ * Is `root` the root of the machine's whole tree? In a container it then belongs to somebody else: a
+ * cgroup namespace of its own (cgroup_namespaces(7)) would show a group of it.
+ */
+bool groups_is_machine(const char *root);
+
 #endif

@@ -12,6 +12,7 @@
 
 #include "init/bless.h"
 #include "init/gate.h"
+#include "init/groups.h"
 #include "init/memory.h"
 #include "init/milestones.h"
 #include "init/node.h"
@@ -174,6 +175,7 @@ int node_supervisor(void)
 	if (!node.options.container && reboot(RB_DISABLE_CAD) < 0)
 		log_error("loop: ctrl-alt-del: %s", log_errno(errno));
 	node.cgroup_root = find_cgroup_root();
+	node.cgroups_foreign = node.options.container && groups_is_machine(node.cgroup_root);
 	config.cgroup_root = node.cgroup_root;
 	config.epoll_fd = node.epoll_fd;
 	error = supervisor_open(&config, &node.supervisor);

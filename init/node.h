@@ -35,6 +35,7 @@ struct node {
 	int signal_fd;
 	int milestones_fd; /* -1: none */
 	const char *cgroup_root;
+	bool cgroups_foreign; /* a container that was shown the machine's: nothing is killed by group */
 	bool children_ended; /* some may be left to reap */
 	bool trace;
 	uint32_t traced;        /* events of the timeline printed so far */

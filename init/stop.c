@@ -30,13 +30,13 @@ bool stop_under_way(void)
 	return stop.asked;
 }
 
-/* The pods' group; "" when the plan has none. */
+/* The pods' group; "" when there is none of this node's. */
 static void pods_path(char path[GROUP_PATH_BYTES])
 {
 	const char *pods = plan_string(&node.plan, node.plan.system->pods_cgroup);
 
 	*path = '\0';
-	if (*pods != '\0')
+	if (*pods != '\0' && !node.cgroups_foreign)
 		format_text(path, GROUP_PATH_BYTES, "%s/%s", node.cgroup_root, pods);
 }
 
@@ -56,7 +56,8 @@ static void look(void)
 	pods_path(pods);
 	shutdown_look(&node.plan, node.world, &stop.groups, &stop.view);
 	stop.view.pods = *pods != '\0' && groups_populated(pods);
-	stop.view.leftovers = groups_others_populated(node.cgroup_root, logger_group());
+	stop.view.leftovers = !node.cgroups_foreign &&
+			      groups_others_populated(node.cgroup_root, logger_group());
 }
 
 /* Ask every service of a group to stop; what needs a service goes down before it. */
@@ -79,6 +80,13 @@ static void enter_pods(int signal)
 	else
 		log_info("shutdown: %u processes of pods asked to end",
 			 groups_signal(pods, signal));
+}
+
+/* In a container that was shown the machine's groups the kill spree has to do. */
+static void kill_leftovers(void)
+{
+	if (!node.cgroups_foreign)
+		groups_kill_others(node.cgroup_root, logger_group());
 }
 
 static _Noreturn void end(void)
@@ -112,7 +120,7 @@ static void enter(enum shutdown_stage stage, uint64_t now_ns)
 	case SHUTDOWN_PODS_TERM: enter_pods(SIGTERM); break;
 	case SHUTDOWN_PODS_KILL: enter_pods(SIGKILL); break;
 	case SHUTDOWN_RUNTIME: stop_group(SHUTDOWN_GROUP_RUNTIME); break;
-	case SHUTDOWN_LEFTOVERS: groups_kill_others(node.cgroup_root, logger_group()); break;
+	case SHUTDOWN_LEFTOVERS: kill_leftovers(); break;
 	case SHUTDOWN_LOGGER: supervisor_stop_all(node.supervisor); break;
 	case SHUTDOWN_FINAL: end();
 	}

@@ -16,8 +16,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from nsnode import INIT, MAKE_PLAN, Node, Skip, begin, equal, service  # noqa: E402
 
-NAMESPACES = ("--pid", "--mount", "--cgroup", "--uts", "--net", "--fork", "--kill-child",
-              "--propagation", "private")
+# Without the machine's cgroups: PID 1 takes the tree that it finds for its own.
+BARE = ("unshare", "--pid", "--mount", "--cgroup", "--uts", "--net", "--fork", "--kill-child",
+        "--propagation", "private", "sh", "-ec",
+        "mount -t tmpfs tmpfs /sys/fs/cgroup; eval \"$2\"; "
+        "exec \"$0\" --container \"--plan=$1\"", INIT)
 
 tap = begin()
 
@@ -27,7 +30,7 @@ def boot(plan):
     path = Path("/tmp") / f"keelson-plan-{time.monotonic_ns()}"
     path.write_bytes(plan)
     try:
-        done = subprocess.run(["unshare", *NAMESPACES, INIT, "--container", f"--plan={path}"],
+        done = subprocess.run([*BARE, path, ""],
                               text=True, capture_output=True, timeout=20, stdin=subprocess.DEVNULL)
     finally:
         path.unlink()
@@ -81,7 +84,7 @@ with tap.case("what the plan calls optional, and a full disk, are said, and the 
     for said in ("mount: /run/mounted: ", "sysctl: /proc/sys/none: ",
                  "path: /run/small/file: make: No space left on device"):
         assert said in node.log(), node.log()
-    equal(node.file("/run/made"), "text")
+    equal(node.file("/run/made"), "text\n")
 
 with tap.case("asked to end before there is a loop, it ends when there is one"):
     work = Path(tempfile.mkdtemp(prefix="keelson-fifo-", dir="/var/tmp"))
@@ -89,9 +92,8 @@ with tap.case("asked to end before there is a loop, it ends when there is one"):
     # Writing this setting takes until the other end is opened: a phase that takes its time.
     plan.write_bytes(plan_of("sysctl\t/proc/sys/fs/held\tgo\t0\n", service("web", "sleep")))
     with open(work / "log", "w+") as log:
-        held = subprocess.Popen(["unshare", *NAMESPACES, "sh", "-ec",
-                                 "mount -t tmpfs tmpfs /proc/sys/fs; mkfifo /proc/sys/fs/held; "
-                                 "exec \"$0\" --container \"--plan=$1\"", INIT, plan],
+        held = subprocess.Popen([*BARE, plan, "mount -t tmpfs tmpfs /proc/sys/fs; "
+                                              "mkfifo /proc/sys/fs/held"],
                                 stdin=subprocess.DEVNULL, stderr=log)
         try:
             children_of = Path(f"/proc/{held.pid}/task/{held.pid}/children")
@@ -118,10 +120,10 @@ with tap.case("without room in /run PID 1 still ends when it is asked"):
     plan = work / "plan"
     plan.write_bytes(plan_of("mount\ttmpfs\t/run\t0\tnr_inodes\t1\n", service("web", "sleep")))
     with open(work / "log", "w+") as log:
-        full = subprocess.Popen(["unshare", *NAMESPACES, INIT, "--container", f"--plan={plan}"],
+        full = subprocess.Popen([*BARE, plan, ""],
                                 stdin=subprocess.DEVNULL, stderr=log)
         try:
-            Node.until(lambda: "up in" in (work / "log").read_text(), "it is up")
+            Node.until(lambda: "service: web: " in (work / "log").read_text(), "services begin")
             pid = Path(f"/proc/{full.pid}/task/{full.pid}/children").read_text().split()[0]
             subprocess.run(["kill", "-TERM", pid], check=True)
             equal(full.wait(20), 0)
