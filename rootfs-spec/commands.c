@@ -30,7 +30,7 @@ static const char check_help[] =
 	"programs\n"
 	"      --program NAME=PATH  what `program:NAME` in the spec is; may be repeated\n"
 	"      --profiles DIR       where `extends: NAME` is looked up, too\n"
-	"  -v, --verbose            say what is being done\n";
+	"  -v, --verbose            say what is being done, not only on a terminal\n";
 
 static const char compile_help[] =
 	"usage: keelson compile SPEC -o PLAN [--root DIR] [--profiles DIR]\n"
@@ -216,7 +216,8 @@ int command_check(int argc, char **argv)
 
 	if (status >= 0)
 		return status;
-	report_set_quiet(!options.verbose);
+	/* The first check on a machine downloads: somebody who waits wants to know for what. */
+	report_set_quiet(!options.verbose && isatty(STDERR_FILENO) != 1);
 	int error = begin(&session, &options);
 	/* A root of half a spec would only miss what the other half says. */
 	if (!error)
