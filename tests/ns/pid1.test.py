@@ -169,6 +169,7 @@ with tap.case("a flood of milestones is heard only so far, and the node goes on"
     events = json.loads(node.done("--json", "analyze"))["events"]
     equal(len([event for event in events if event["kind"] == "milestone"]), 64)
     node.done("restart", "web")
+    equal(node.log().count("no more will be"), 1)
 
 with tap.case("one line sums the boot up"), Node(
         service("one", "sleep"), service("two", "sleep"),
