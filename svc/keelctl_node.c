@@ -91,6 +91,7 @@ static const char *meaning(int error)
 	case -EIO: return "it failed";
 	case -ENODATA: return "there is nothing to tell";
 	case -EALREADY: return "already under way";
+	case -EBUSY: return "under way, but too many wait for such already";
 	case -EPROTO: return "keelctl and keelson-init are of different versions";
 	default: return log_errno(error);
 	}
