@@ -19,9 +19,7 @@ int names_capability(const char *name)
 
 	if (strncasecmp(name, "cap_", 4) == 0)
 		name += 4;
-	/* cap_from_name(3) takes numbers, too. */
-	if (name[0] >= '0' && name[0] <= '9')
-		return -1;
+	/* With its prefix, because cap_from_name(3) takes plain numbers, too. */
 	int length = snprintf(full, sizeof(full), "cap_%s", name);
 	if (length < 0 || (size_t)length >= sizeof(full))
 		return -1;

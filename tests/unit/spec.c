@@ -2,6 +2,7 @@
 /* The spec: what is wrong is told where and how, what is right becomes the plan that was meant. */
 #include <errno.h>
 #include <linux/audit.h>
+#include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <setjmp.h>
@@ -229,6 +230,14 @@ static const struct {
 	{HEAD A "    kind: oneshot\n    restart: always\n",
 	 "t.yaml:7:14: error: a oneshot that is always restarted is never done: say on-failure\n"
 	 "        restart: always\n                 ^\n"},
+	/* One byte more than unix(7) has room for. */
+	{HEAD A "    ready:\n      socket: "
+		"/sssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssss"
+		"ssssssssssssssssssssssssss\n",
+	 "t.yaml:7:15: error: a socket's path has at most 107 bytes\n          socket: "
+	 "/ssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssss"
+	 "sssssssssssssssssss\n"
+	 "                  ^\n"},
 	/* Names across parts. */
 	{HEAD A "    requires: [b]\n  bb: {exec: [/b]}\n",
 	 "t.yaml:6:16: error: 'a' requires unknown service 'b'\n        requires: [b]\n"
@@ -449,6 +458,10 @@ static void defaults_are_those_of_the_documentation(void **state)
 	assert_int_equal(trial.plan.system->logger, PLAN_NONE);
 	assert_string_equal(plan_string(&trial.plan, trial.plan.system->hostname), "t");
 	assert_int_equal(trial.plan.system->healthy_deadline_ns, 300 * SECOND);
+	assert_int_equal(trial.plan.system->healthy_for_ns, 30 * SECOND);
+	assert_int_equal(trial.plan.system->shutdown_timeout_ns, 60 * SECOND);
+	assert_int_equal(trial.plan.system->pods_grace_ns, 10 * SECOND);
+	assert_int_equal(trial.plan.system->tries, 3);
 	trial_end(&trial);
 }
 
@@ -968,6 +981,19 @@ static void an_extending_spec_changes_what_it_says_and_nothing_else(void **state
 	assert_non_null(strstr((const char *)out.data, "base.yaml:3"));
 	assert_null(strstr((const char *)out.data, "extends"));
 	bytes_free(&out);
+	trial_end(&trial);
+
+	/* Lists of capabilities and calls are not joined: half a policy is none. */
+	put_file(directory, "policy.yaml",
+		 HEAD
+		 "policies: {p: {capabilities: {drop: [sys_boot]}, seccomp: {deny: [reboot]}}}\n");
+	put_file(directory, "strict.yaml",
+		 "keelson: 1\nextends: policy.yaml\n"
+		 "policies: {p: {capabilities: {keep: [chown]}, seccomp: {allow: [execve, write, "
+		 "exit_group]}, no-new-privs: true}}\n");
+	assert_int_equal(load_from(&trial, directory, "strict.yaml", NULL), 0);
+	assert_int_equal(trial.spec.policies[0].bounding, 1 << CAP_CHOWN);
+	assert_true(trial.spec.policies[0].seccomp_allow);
 	trial_end(&trial);
 
 	/* What is shown may lie anywhere: its paths do not depend on where it lies. */
