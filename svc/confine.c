@@ -69,20 +69,31 @@ static long step_nice(struct confine_child *child)
 	return raw_syscall3(__NR_setpriority, PRIO_PROCESS, 0, child->service->nice);
 }
 
+static long limit_descriptors(uint64_t soft)
+{
+	uint64_t values[2]; /* struct rlimit64: soft, hard */
+	long error = raw_syscall4(__NR_prlimit64, 0, RLIMIT_NOFILE, 0, (long)values);
+
+	if (error < 0)
+		return error;
+	if (soft < values[1])
+		values[0] = soft;
+	return raw_syscall4(__NR_prlimit64, 0, RLIMIT_NOFILE, (long)values, 0);
+}
+
 static long step_limits(struct confine_child *child)
 {
 	const struct plan_list *limits = &child->service->limits;
+	long error = limit_descriptors(child->descriptors);
 
-	for (uint32_t i = 0; i < limits->count; i++) {
+	for (uint32_t i = 0; error >= 0 && i < limits->count; i++) {
 		const struct plan_limit *limit = plan_limit(child->plan, limits->first + i);
 		/* struct rlimit64 */
 		uint64_t values[2] = {limit->soft, limit->hard};
-		long error = raw_syscall4(__NR_prlimit64, 0, limit->resource, (long)values, 0);
 
-		if (error < 0)
-			return error;
+		error = raw_syscall4(__NR_prlimit64, 0, limit->resource, (long)values, 0);
 	}
-	return 0;
+	return error;
 }
 
 /* The terminal is opened without waiting for a carrier and without becoming the controlling one. */
@@ -326,9 +337,9 @@ static const struct {
 	{CONFINE_SIGNALS, step_signals},
 	{CONFINE_OOM, step_oom},
 	{CONFINE_NICE, step_nice},
-	{CONFINE_LIMITS, step_limits},
 	{CONFINE_DESCRIPTORS, step_descriptors},
 	{CONFINE_DESCRIPTORS, close_rest},
+	{CONFINE_LIMITS, step_limits},
 	{CONFINE_DIRECTORY, step_directory},
 	{CONFINE_SECUREBITS, step_securebits},
 	{CONFINE_BOUNDING, step_bounding},

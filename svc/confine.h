@@ -7,8 +7,8 @@
  *   2  signals      every disposition default, nothing blocked
  *   3  oom          /proc/self/oom_score_adj
  *   4  nice         setpriority(2)
- *   5  limits       prlimit(2)
- *   6  descriptors  0 /dev/null, 1 and 2 the output, 3... what is passed, everything else closed
+ *   5  descriptors  0 /dev/null, 1 and 2 the output, 3... what is passed, everything else closed
+ *   6  limits       prlimit(2); after 5, which moves PID 1's descriptors, of any number
  *   7  directory    chdir(2), umask(2)
  *   8  securebits   prctl(2) PR_SET_SECUREBITS
  *   9  bounding     prctl(2) PR_CAPBSET_DROP
@@ -76,6 +76,7 @@ struct confine_child {
 	const char *tty;          /* becomes 0, 1, 2 and the controlling terminal; NULL: none */
 	int *passed; /* become 3, 4, ...: CLOEXEC descriptors; overwritten; may be NULL */
 	uint32_t passed_count;
+	uint64_t descriptors;     /* soft limit of open files; PID 1's own is higher */
 	int report_fd;            /* CLOEXEC: closed by the execve; may get another number */
 	uint32_t last_capability; /* of the running kernel */
 };

@@ -86,6 +86,8 @@ static int spawn_main(struct supervisor *supervisor, uint32_t index)
 		.cgroup_fd = life->cgroup_fd,
 		.null_fd = supervisor->output.null_fd,
 		.output_fd = output_fd(&supervisor->output, index),
+		.descriptors = service->flags & PLAN_SERVICE_LOGGER ? UINT64_MAX
+								    : supervisor->descriptors,
 		.last_capability = supervisor->last_capability,
 	};
 

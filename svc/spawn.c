@@ -81,6 +81,7 @@ int spawn(const struct spawn_request *request, struct spawned *spawned)
 		.tty = request->tty,
 		.passed = request->passed,
 		.passed_count = request->passed_count,
+		.descriptors = request->descriptors,
 		.report_fd = report_write,
 		.last_capability = request->last_capability,
 	};

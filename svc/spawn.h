@@ -26,6 +26,8 @@ struct spawn_request {
 	const char *tty; /* NULL: none */
 	int *passed;     /* descriptors to pass as 3, 4, ... */
 	uint32_t passed_count;
+	uint64_t descriptors; /* its soft limit of open files, unless the plan says otherwise; at
+				 most the hard one counts */
 	uint32_t last_capability;
 };
 

@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include "svc/cgroup.h"
@@ -100,6 +101,24 @@ static void open_control(struct supervisor *supervisor)
 		log_error("control: %s: %s", path, log_errno(error));
 }
 
+/*
+ * PID 1 holds several descriptors for each service, so it takes what the hard limit allows. Services
+ * get the soft limit that it was given: programs that close every descriptor up to their limit, or
+ * that use select(2), rely on a low one.
+ */
+static void raise_descriptors(struct supervisor *supervisor)
+{
+	struct rlimit limit;
+
+	supervisor->descriptors = UINT64_MAX;
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return;
+	supervisor->descriptors = limit.rlim_cur;
+	limit.rlim_cur = limit.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
+		log_warning("descriptors: raise limit: %s", log_errno(errno));
+}
+
 static uint32_t last_capability(void)
 {
 	int cap = 0;
@@ -130,6 +149,7 @@ int supervisor_open(const struct supervisor_config *config, struct supervisor **
 	made->plan = config->plan;
 	made->world = config->world;
 	made->last_capability = last_capability();
+	raise_descriptors(made);
 	seed(made);
 	at += sizeof *made;
 	made->lives = (void *)at;

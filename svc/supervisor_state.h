@@ -45,8 +45,9 @@ struct supervisor {
 	struct supervisor_config config;
 	const struct plan *plan;
 	struct world *world;
-	int cgroup_root; /* -1: no cgroups */
-	int notify_fd;   /* -1: none */
+	int cgroup_root;      /* -1: no cgroups */
+	int notify_fd;        /* -1: none */
+	uint64_t descriptors; /* soft limit of open files that services get */
 	uint32_t last_capability;
 	uint32_t random;
 	bool dirty;  /* a state or mark changed: graph_act() is due */

@@ -4,12 +4,13 @@
 
 import os
 import platform
+import resource
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from nsnode import Node, Skip, begin, equal, service  # noqa: E402
+from nsnode import Node, Skip, begin, equal, logger, service  # noqa: E402
 
 tap = begin()
 
@@ -100,6 +101,26 @@ with tap.case("no policy: everything that PID 1 has, and nothing of its signals 
     line = next(line for line in limits.splitlines() if line.startswith("Max open files"))
     equal(line.split()[3:5], ["100", "200"])
     equal(os.getsid(int(pid)), int(pid), "its own session")
+
+def open_files(pid):
+    limits = Path(f"/proc/{pid}/limits").read_text()
+    return next(line for line in limits.splitlines() if line.startswith("Max open files")).split()[3:5]
+
+
+with tap.case("PID 1 has descriptors for every service, services the limit that was given"):
+    given = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (64, given[1]))
+    try:
+        with Node(logger(), *(service(f"s{n}", argv=["/bin/sleep", "1000"],
+                                      output=("log", f"/run/log/s{n}.log", 1 << 20, 1))
+                              for n in range(80))) as node:
+            for name in ("s79", "s40", "logger"):
+                node.wait(name, "up")
+            pid, = node.members("s79")
+            equal(open_files(pid), ["64", str(given[1])])
+            equal(open_files(node.pid), [str(given[1])] * 2)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, given)
 
 with tap.case("a failing step fails the start and is named: directory"), Node(
         strict(directory="/no/such/directory", restart="never")) as node:
