@@ -137,12 +137,18 @@ int host_clock_not_before(const char *path)
 
 int host_set_limits(void)
 {
-	const struct rlimit descriptors = {DESCRIPTORS_SOFT, DESCRIPTORS_HARD};
-	const struct rlimit processes = {RLIM_INFINITY, RLIM_INFINITY};
-	const struct rlimit core = {0, RLIM_INFINITY};
+	static const struct {
+		int resource;
+		struct rlimit limit;
+	} limits[] = {
+		{RLIMIT_NOFILE, {DESCRIPTORS_SOFT, DESCRIPTORS_HARD}},
+		{RLIMIT_NPROC, {RLIM_INFINITY, RLIM_INFINITY}},
+		{RLIMIT_CORE, {0, RLIM_INFINITY}},
+	};
+	int error = 0;
 
-	if (setrlimit(RLIMIT_NOFILE, &descriptors) < 0 || setrlimit(RLIMIT_NPROC, &processes) < 0 ||
-	    setrlimit(RLIMIT_CORE, &core) < 0)
-		return -errno;
-	return 0;
+	for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++)
+		if (setrlimit(limits[i].resource, &limits[i].limit) < 0)
+			error = -errno;
+	return error;
 }

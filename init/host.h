@@ -34,7 +34,8 @@ int host_clock_not_before(const char *path);
  * The limits (getrlimit(2)) that services, and through the container runtime all pods, inherit
  * unless the plan says otherwise: descriptors 1024, up to 1048576; processes and core files
  * unlimited, core files switched off until somebody raises the soft limit. Unlike the kernel's own
- * (4096 descriptors, no core files), they leave the choice to each workload.
+ * (4096 descriptors, no core files), they leave the choice to each workload. All are tried; the last
+ * error is returned.
  */
 int host_set_limits(void);
 
