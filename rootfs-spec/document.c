@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "rootfs-spec/document.h"
+#include "rootfs-spec/document_merge.h"
 #include "rootfs-spec/nearest.h"
 #include "rootfs-spec/schema.h"
 #include "rootfs-spec/view.h"
@@ -23,134 +24,6 @@ struct loader {
 	uint32_t count;
 	int error; /* of reading the spec itself */
 };
-
-/* ---- merging ---- */
-
-static struct node *merge(struct loader *loader, struct node *base, struct node *over,
-			  const struct schema *schema);
-
-static const struct schema *schema_of(const struct schema *schema, const char *key)
-{
-	const struct schema_key *known = schema_find(schema, key);
-
-	return known ? known->schema : schema->value;
-}
-
-static void tell_nothing_to_remove(struct loader *loader, const struct node *base,
-				   const struct node_entry *entry, const struct schema *schema)
-{
-	struct nearest nearest = {.name = entry->key};
-
-	diagnose(loader->diagnostics, entry->where,
-		 "null removes what was inherited, but there is no inherited '%s'", entry->key);
-	for (size_t i = 0; schema && schema->choices && schema->choices[i]; i++)
-		if (strcmp(schema->choices[i], "none") == 0)
-			diagnose_hint(loader->diagnostics, "did you mean '%s: none'?", entry->key);
-	for (size_t i = 0; base && i < base->count; i++)
-		nearest_offer(&nearest, base->entries[i].key);
-	diagnose_suggest(loader->diagnostics, nearest.best);
-}
-
-static void append(struct loader *loader, struct node *node, struct node_entry entry)
-{
-	POOL_GROW(loader->pool, node->entries, node->count);
-	node->entries[node->count++] = entry;
-}
-
-/* A new map; `base` may be NULL: then only the nulls of `over` are told and dropped. */
-static struct node *merge_maps(struct loader *loader, struct node *base, struct node *over,
-			       const struct schema *schema)
-{
-	struct node *merged = pool_alloc(loader->pool, sizeof(*merged));
-
-	*merged = (struct node){.kind = NODE_MAP, .where = over->where, .bad = over->bad};
-	for (size_t i = 0; base && i < base->count; i++) {
-		const struct node_entry *old = &base->entries[i];
-		struct node_entry *fresh = node_entry(over, old->key);
-		if (!fresh)
-			append(loader, merged, *old);
-		else if (!node_is_null(fresh->value))
-			append(loader, merged,
-			       (struct node_entry){fresh->key, fresh->where,
-						   merge(loader, old->value, fresh->value,
-							 schema_of(schema, fresh->key))});
-	}
-	for (size_t i = 0; i < over->count; i++) {
-		const struct node_entry *fresh = &over->entries[i];
-		if (base && node_entry(base, fresh->key))
-			continue;
-		if (!node_is_null(fresh->value))
-			append(loader, merged,
-			       (struct node_entry){fresh->key, fresh->where,
-						   merge(loader, NULL, fresh->value,
-							 schema_of(schema, fresh->key))});
-		else if (!fresh->value->bad)
-			tell_nothing_to_remove(loader, base, fresh, schema_of(schema, fresh->key));
-	}
-	return merged;
-}
-
-/* What tells two entries of a list apart: a scalar's text, the only key of a map, or a key's value. */
-static const char *identity_of(const struct node *node, const struct schema *schema)
-{
-	if (!schema->identity)
-		return NULL;
-	if (node->kind == NODE_SCALAR)
-		return node->text;
-	if (node->kind != NODE_MAP)
-		return NULL;
-	if (!schema->identity[0])
-		return node->count == 1 ? node->entries[0].key : NULL;
-	const struct node *value = node_value(node, schema->identity);
-	return value && value->kind == NODE_SCALAR ? value->text : NULL;
-}
-
-static const struct node *find_identity(const struct node *list, const char *identity,
-					const struct schema *schema)
-{
-	for (size_t i = 0; identity && i < list->count; i++) {
-		const char *other = identity_of(list->entries[i].value, schema);
-		if (other && strcmp(other, identity) == 0)
-			return list->entries[i].value;
-	}
-	return NULL;
-}
-
-static struct node *join_lists(struct loader *loader, const struct node *base, struct node *over,
-			       const struct schema *schema)
-{
-	struct node *joined = pool_alloc(loader->pool, sizeof(*joined));
-
-	*joined = (struct node){.kind = NODE_LIST, .where = over->where, .bad = over->bad};
-	for (size_t i = 0; i < base->count; i++) {
-		const char *identity = identity_of(base->entries[i].value, schema);
-		if (!find_identity(over, identity, schema))
-			append(loader, joined, base->entries[i]);
-	}
-	for (size_t i = 0; i < over->count; i++)
-		append(loader, joined, over->entries[i]);
-	return joined;
-}
-
-static struct node *merge(struct loader *loader, struct node *base, struct node *over,
-			  const struct schema *schema)
-{
-	/* Half of it is wrong and was told of: nothing is to be read from the whole. */
-	if (base && base->bad)
-		over->bad = true;
-	if (!schema || over->bad)
-		return over;
-	if (over->kind == NODE_MAP) {
-		bool by_key = base && base->kind == NODE_MAP && schema->merge != SCHEMA_REPLACE;
-		return merge_maps(loader, by_key ? base : NULL, over, schema);
-	}
-	if (base && base->kind == NODE_LIST && over->kind == NODE_LIST &&
-	    schema->merge == SCHEMA_APPEND)
-		return join_lists(loader, base, over, schema);
-	return over;
-}
-
-/* ---- files ---- */
 
 static const char *read_error(int error, struct pool *pool)
 {
@@ -368,7 +241,7 @@ static struct node *load_source(struct loader *loader, struct source *source)
 	/* Without what it builds on, a spec would only be told what follows from that. */
 	if (extends && !node_is_null(extends) && !base)
 		return NULL;
-	struct node *merged = merge(loader, base, node, &schema_spec);
+	struct node *merged = document_merge(base, node, loader->pool, loader->diagnostics);
 	drop(merged, "extends"); /* what it says is in the document now */
 	return merged;
 }
