@@ -37,6 +37,7 @@ int build_header(struct job *job)
 	struct header_facts facts = {.name = job->spec.name.text,
 				     .version = job->spec.version.text,
 				     .root_type = job->spec.image.format.text,
+				     .security_epoch = job->spec.slots.epoch,
 				     .build_id = job->build_id,
 				     .tree = &job->verity};
 	struct bytes partition = {0};
@@ -150,7 +151,8 @@ int build_disk(struct job *job)
 			    .esp_bytes = spec->disk.esp_bytes,
 			    .slot_bytes = spec->slots.size_bytes,
 			    .state_bytes = spec->disk.state_bytes,
-			    .tries = spec->slots.tries};
+			    .tries = spec->slots.tries,
+			    .fill_both = spec->slots.fill_both};
 
 	if (job->kernel.release != NULL)
 		disk.vmlinuz = build_output_path(job, "vmlinuz");

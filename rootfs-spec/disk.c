@@ -190,7 +190,7 @@ static int make_contents(const struct disk *disk, struct pool *pool, struct disk
 	for (size_t i = 0; i < layout->count && error == 0; i++) {
 		struct disk_partition *partition = &layout->partitions[i];
 
-		if (partition->content != NULL)
+		if (partition->content != NULL || partition->empty)
 			continue;
 		partition->content = pool_printf(pool, "%s/%s.img", disk->scratch, partition->name);
 		if (strcmp(partition->name, GPT_NAME_ESP) == 0)

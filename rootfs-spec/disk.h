@@ -3,13 +3,14 @@
  * The disk: a GPT with an ESP, two slots of three partitions each (root, hash tree, header) that
  * follow each other, and the state. Types and names are in gpt_types.h. Both slots are filled with
  * the same image, a at priority 2 and b at 1, neither blessed: a node has a second slot to fall
- * back to from its first boot on. The file is sparse.
+ * back to from its first boot on. Or b is empty, at priority 0. The file is sparse.
  */
 #ifndef KEELSON_DISK_H
 #define KEELSON_DISK_H
 
 #include "rootfs-spec/pool.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct disk {
@@ -27,6 +28,7 @@ struct disk {
 	uint64_t slot_bytes; /* of a root partition; 0: chosen by the image */
 	uint64_t state_bytes;
 	uint32_t tries;
+	bool fill_both; /* slot b holds the image, too */
 };
 
 struct disk_partition {
@@ -35,6 +37,7 @@ struct disk_partition {
 	uint64_t offset_bytes;
 	uint64_t size_bytes;
 	const char *content; /* file to copy there, or NULL */
+	bool empty;          /* nothing is to be there */
 	uint32_t priority;   /* of a slot's root */
 	uint32_t tries;
 	char uuid[40];

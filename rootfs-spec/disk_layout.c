@@ -49,7 +49,7 @@ static void place_slot(const struct disk *disk, struct disk_layout *layout,
 	struct disk_partition *root = place(disk, layout, names[0], TYPE_ROOT, size, disk->root);
 
 	root->priority = priority;
-	root->tries = disk->tries;
+	root->tries = priority > 0 ? disk->tries : 0;
 	place(disk, layout, names[1], TYPE_VERITY,
 	      verity_tree_bytes(root->size_bytes / VERITY_BLOCK_BYTES), disk->verity);
 	place(disk, layout, names[2], GPT_TYPE_HEADER_TEXT, HEADER_BYTES, disk->header);
@@ -78,7 +78,11 @@ int disk_plan(const struct disk *disk, struct disk_layout *layout)
 	if (disk->esp_bytes > 0)
 		place(disk, layout, GPT_NAME_ESP, GPT_TYPE_ESP_TEXT, disk->esp_bytes, NULL);
 	place_slot(disk, layout, slot_a, slot_bytes, 2);
-	place_slot(disk, layout, slot_b, slot_bytes, 1);
+	place_slot(disk, layout, slot_b, slot_bytes, disk->fill_both ? 1 : 0);
+	for (size_t i = layout->count - 3; i < layout->count && !disk->fill_both; i++) {
+		layout->partitions[i].content = NULL;
+		layout->partitions[i].empty = true;
+	}
 	place(disk, layout, GPT_NAME_STATE, GPT_TYPE_STATE_TEXT,
 	      disk->state_bytes > 0 ? disk->state_bytes : 256 * MIB, NULL);
 	layout->size_bytes += ALIGNMENT;

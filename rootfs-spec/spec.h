@@ -108,6 +108,8 @@ struct spec_disk {
 struct spec_slots {
 	uint32_t tries;
 	uint64_t size_bytes; /* of a slot's root partition; 0: as large as the image, rounded up */
+	bool fill_both;      /* the built disk holds the image twice */
+	uint64_t epoch;      /* security epoch of the image */
 	struct texts healthy_services;
 	uint64_t healthy_for_ns;
 	uint64_t healthy_deadline_ns;

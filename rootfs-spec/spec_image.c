@@ -265,6 +265,8 @@ void spec_read_image(const struct view *root, struct spec *spec)
 	spec->slots = (struct spec_slots){
 		.tries = (uint32_t)view_integer(&slots, "tries"),
 		.size_bytes = partition_size(&slots, "size", true),
+		.fill_both = strcmp(view_text(&slots, "fill").text, "both") == 0,
+		.epoch = (uint64_t)view_integer(&slots, "epoch"),
 		.healthy_services = view_texts(&healthy, "services"),
 		.healthy_for_ns = view_duration(&healthy, "for"),
 		.healthy_deadline_ns = view_duration(&healthy, "deadline"),

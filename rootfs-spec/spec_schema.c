@@ -398,10 +398,22 @@ static const struct schema_key healthy_keys[] = {
 };
 static const struct schema healthy = {.what = "'healthy'", .keys = healthy_keys};
 static const struct schema tries = {.scalar = SCHEMA_INTEGER, .least = 1, .most = 15};
+static const char *const fills[] = {"both", "a", NULL};
+static const struct schema fill = {.scalar = SCHEMA_CHOICE, .choices = fills};
+static const struct schema epoch = {.scalar = SCHEMA_INTEGER, .least = 0, .most = 4294967295};
 static const struct schema_key slots_keys[] = {
 	{"tries", &tries, "3", "Boots that a new slot gets to become healthy.", false},
 	{"size", &size, "0",
 	 "Of a slot's root partition; 0: what the image needs, and room to grow.", false},
+	{"fill", &fill, "both",
+	 "Slots of the built disk that hold the image; with `a`, slot b is empty until the first "
+	 "update.",
+	 false},
+	{"epoch", &epoch, "0",
+	 "The image's security epoch. Raise it when older images must not boot any more: once such "
+	 "an "
+	 "image was blessed, the disk refuses those of a lower epoch.",
+	 false},
 	{"healthy", &healthy, NULL, "When a slot is good.", false},
 	{0},
 };

@@ -294,6 +294,22 @@ own_key() {
 }
 ok "an image can be signed with one's own key" own_key
 
+one_slot() {
+	sed 's/slots: {size: 24MiB}/slots: {size: 24MiB, fill: a, epoch: 7}/' node.yaml >one.yaml
+	mv out both
+	build one.yaml -o out || return
+	local bytes start
+	bytes=$(stat -c %s out/root.erofs) start=$(partition root-b start)
+	[ "$(partition root-a attrs)" = GUID:49,52,53 ] && [ -z "$(partition root-b attrs)" ] &&
+		cmp -n "$bytes" -i "$((start * 512)):0" out/disk.img /dev/zero &&
+		cmp -n 8192 -i "$(($(partition root-b-header start) * 512)):0" out/disk.img /dev/zero &&
+		[ "$(od -An -tu8 -j24 -N8 out/header.bin | tr -d ' ')" = 7 ] && [ "$(field security_epoch)" = 7 ]
+	local status=$?
+	rm -rf out && mv both out
+	return $status
+}
+ok "slot b can be left empty, and an image has a security epoch" one_slot
+
 lock() {
 	"$keelson" lock node.yaml && cat node.lock && build node.yaml -o locked && cmp out/disk.img locked/disk.img
 }

@@ -260,6 +260,7 @@ static struct header_facts facts_of(const struct verity_tree *tree, const uint8_
 				     .root_type = "erofs",
 				     .build_id = build_id,
 				     .tree = tree,
+				     .security_epoch = 9,
 				     .kernel_bytes = 14};
 }
 
@@ -281,6 +282,7 @@ static void a_filled_header_passes_the_nodes_check(void **state)
 	assert_int_equal(header.hash_blocks, 2);
 	assert_int_equal(header.salt_bytes, 32);
 	assert_int_equal(header.signature_bytes, 256);
+	assert_int_equal(header.security_epoch, 9);
 	assert_memory_equal(header.root_hash, tree.root_hash, 32);
 	assert_memory_equal(header.build_id, build_id, 32);
 	assert_memory_equal(header.key_id, signer.key_id, 32);
@@ -342,7 +344,8 @@ static void a_disk_holds_two_slots_and_the_state(void **state)
 			    .root = root,
 			    .esp_bytes = 64 << 20,
 			    .state_bytes = 256 << 20,
-			    .tries = 3};
+			    .tries = 3,
+			    .fill_both = true};
 	struct disk_layout layout;
 	struct bytes script = {0};
 
@@ -371,6 +374,21 @@ static void a_disk_holds_two_slots_and_the_state(void **state)
 			       "name=\"root-b\", attrs=\"GUID:48 GUID:52 GUID:53\"\n"));
 	assert_non_null(strstr((char *)script.data, "name=\"state\"\n"));
 	bytes_free(&script);
+
+	/* Slot b may be left empty: the same places, nothing in them, never booted. */
+	disk.fill_both = false;
+	assert_int_equal(disk_plan(&disk, &layout), 0);
+	assert_int_equal(layout.count, COUNT(expected));
+	for (size_t i = 0; i < layout.count; i++) {
+		const struct disk_partition *partition = &layout.partitions[i];
+		bool slot_b = i >= 4 && i <= 6;
+
+		assert_int_equal(partition->offset_bytes, expected[i].mib << 20);
+		assert_int_equal(partition->empty, slot_b);
+		if (slot_b)
+			assert_null(partition->content);
+		assert_int_equal(partition->priority | partition->tries, i == 1 ? 2 | 3 : 0);
+	}
 
 	/* An image that does not fit is refused before anything is made. */
 	disk.slot_bytes = 4096;

@@ -23,7 +23,7 @@
 
 static struct package packages[] = {
 	{.name = "libstdc++6", .version = "1:12.2.0-14+b1", .architecture = "amd64", .sha256 = D64},
-	{.name = "runc", .version = "1.1.5~rc", .architecture = "amd64", .sha256 = E64},
+	{.name = "runc", .version = "1.1.5~rc+b2", .architecture = "amd64", .sha256 = E64},
 	{.name = "mine", .version = "1", .architecture = "all", .sha256 = D64},
 };
 static const struct spdx_source sources[] = {{"gcc-12", "12.2.0-14"},
@@ -100,8 +100,8 @@ static void it_names_the_image_its_packages_and_its_programs(void **state)
 		"\"referenceType\": \"purl\", \"referenceLocator\": \"pkg:deb/debian/"
 		"libstdc%2B%2B6@1:12.2.0-14%2Bb1?arch=amd64&upstream=gcc-12%4012.2.0-14\"}]\n"
 		"    },\n",
-		/* Its source is called as it is. */
-		"\"pkg:deb/debian/runc@1.1.5~rc?arch=amd64\"}]\n",
+		/* Built again from the same source. */
+		"\"pkg:deb/debian/runc@1.1.5~rc%2Bb2?arch=amd64&upstream=runc%401.1.5~rc\"}]\n",
 		/* Nobody knows its source. */
 		"      \"SPDXID\": \"SPDXRef-Package-2-mine\",\n"
 		"      \"name\": \"mine\",\n"
