@@ -83,7 +83,7 @@ class Node:
     def pod_pid(self):
         """The pod's container: a keelson-pause that was told to say something."""
         pids = self.out("for p in /proc/[0-9]*; do tr '\\0' ' ' <$p/cmdline 2>/dev/null | "
-                        "grep -q -- '^/keelson-pause --' && echo ${p#/proc/}; done; true").split()
+                        "grep -q -- '^/keelson-pause --' && echo ${p#/proc/}; done 2>/dev/null; true").split()
         equal(len(pids), 1, "containers of the pod")
         return int(pids[0])
 
@@ -102,6 +102,7 @@ def main():
                      reboot=False, log=log) as machine:
             running(tap, machine, disk, before)
         after(tap, machine, disk, before, work)
+        again(tap, made, disk)
     tap.end()
 
 
@@ -129,6 +130,8 @@ def running(tap, machine, disk, before):
     with tap.case("keelctl tells the same of the slots"):
         contains(node.out("keelctl slot status"), "blessed", "slot status")
 
+    modules_on_demand(tap, node)
+    console(tap, machine)
     restart_of_containerd(tap, node)
     full_state_partition(tap, node)
 
@@ -212,6 +215,26 @@ def size_of_pid1(tap, node):
         assert rss < 600 and pss < 350, rollup
 
 
+def modules_on_demand(tap, node):
+    with tap.case("the kernel loads a module when somebody asks for its kind of link"):
+        status, _ = node.run("grep -qE '^(dummy|vxlan|nf_tables) ' /proc/modules")
+        assert status, "loaded at boot already"
+        node.out("ip link add keelson0 type dummy")
+        contains(node.out("cat /proc/modules"), "dummy ", "modules")
+        status, _ = node.run("ip link show dummy0")
+        assert status, "the module made a link that nobody asked for"
+    with tap.case("it loads none that the spec does not list"):
+        status, _ = node.run("ip link add keelson1 type bareudp")
+        assert status, "bareudp was loaded"
+
+
+def console(tap, machine):
+    with tap.case("the debug profile has a shell on the console"):
+        mark = machine.mark()
+        machine.type("\necho sum $((20 + 22))\n")
+        machine.wait("sum 42", timeout=20, since=mark)
+
+
 def restart_of_containerd(tap, node):
     with tap.case("containerd is killed: it comes back, kubelet is healthy, the pod never noticed"):
         pod, old = node.pod_pid(), node.pid("containerd")
@@ -250,6 +273,24 @@ def after(tap, machine, disk, before, work):
                if re.search(r"keelson: .*(error|cannot|failed)|BUG:|WARNING:|Oops", line)
                and "containerd" not in line]
         equal(bad, [], "lines of the console")
+
+
+def again(tap, made, disk):
+    """What a first boot left behind must not disturb the next, not even after a power cut."""
+    for how in ("a poweroff", "a power cut"):
+        with Machine(made.kernel, made.initrd, disk.path, made.cmdline(), reboot=False,
+                     log=Path("build/test-log/boot-again.log")) as machine:
+            with tap.case(f"the pod runs again after {how}"):
+                machine.wait("keelson: milestone pod-hello at", timeout=180)
+                machine.wait("keelson: slot a: blessed at", timeout=90)
+                equal(Node(machine).not_up(), {}, "services that are neither up nor done")
+                equal(disk.slots()["a"][1:], (TRIES, True), "slot a")
+    with tap.case("the power cut left nothing that e2fsck cannot mend by its journal"):
+        with tempfile.TemporaryDirectory() as work:
+            state = disk.extract("state", f"{work}/state.img")
+            check = subprocess.run(["e2fsck", "-p", state], text=True, stdout=subprocess.PIPE,
+                                   stderr=subprocess.STDOUT, check=False)
+            assert check.returncode <= 1, check.stdout
 
 
 if __name__ == "__main__":

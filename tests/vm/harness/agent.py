@@ -23,8 +23,7 @@ class Agent:
         self.machine = machine
         self._numbers = itertools.count(1)
         self._buffer = b""
-        self._socket = socket.socket(socket.AF_UNIX)
-        self._socket.connect(str(machine.directory / "agent"))
+        self._socket = machine.connect("agent")
 
     def _line(self, deadline):
         while b"\n" not in self._buffer:

@@ -182,14 +182,27 @@ class Machine:
         self.process.stdin.write(text.encode())
         self.process.stdin.flush()
 
+    def connect(self, name):
+        """A connection to one of QEMU's sockets, which may take a moment to be there."""
+        deadline = time.monotonic() + 10 * scale()
+        while True:
+            connection = socket.socket(socket.AF_UNIX)
+            try:
+                connection.connect(str(self.directory / name))
+                return connection
+            except OSError:
+                connection.close()
+                if time.monotonic() > deadline or self.process.poll() is not None:
+                    raise
+                time.sleep(0.05)
+
     # ---- power ----
 
     def _command(self, name):
         """One QMP command (qemu-qmp-ref(7))."""
         if self._qmp is None:
-            connection = socket.socket(socket.AF_UNIX)
+            connection = self.connect("qmp")
             connection.settimeout(10 * scale())
-            connection.connect(str(self.directory / "qmp"))
             self._qmp = connection.makefile("rw")
             self._qmp.readline()
             self._command("qmp_capabilities")
