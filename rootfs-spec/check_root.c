@@ -266,6 +266,34 @@ static bool below_tree(const char *name, const char *prefix)
 	return strchr(prefix, '_') || name[i] == '.' || name[i] == '/';
 }
 
+/*
+ * The kernel of this machine is not the node's, so what it does not have proves nothing; but one that
+ * it has, two letters away, is likely to be what was meant.
+ */
+static void warn_of_mistyped_sysctl(struct checker *checker, const struct text *name)
+{
+	const char *path = spec_sysctl_path(name->text, checker->pool);
+	const char *last = strrchr(path, '/') + 1;
+	DIR *listing = access(path, F_OK) == 0
+			       ? NULL
+			       : opendir(pool_copy(checker->pool, path, (size_t)(last - path)));
+	const char *alike = NULL;
+	struct dirent *entry;
+
+	while (listing && (entry = readdir(listing)))
+		if (strlen(last) > 4 && nearest_distance(last, entry->d_name) <= 2)
+			alike = pool_strdup(checker->pool, entry->d_name);
+	if (listing)
+		closedir(listing);
+	if (!alike)
+		return;
+	diagnose_warning(checker->diagnostics, name->where,
+			 "the kernel of this machine has no sysctl '%s'", name->text);
+	diagnose_suggest(checker->diagnostics,
+			 pool_printf(checker->pool, "%.*s%s",
+				     (int)(strlen(name->text) - strlen(last)), name->text, alike));
+}
+
 static void check_sysctls(struct checker *checker)
 {
 	const struct spec *spec = checker->spec;
@@ -291,6 +319,8 @@ static void check_sysctls(struct checker *checker)
 				 "'%s' is there only with the module %s, which is not in "
 				 "'kernel.modules'",
 				 setting->name.text, trees[tree].module);
+		} else {
+			warn_of_mistyped_sysctl(checker, &setting->name);
 		}
 	}
 }

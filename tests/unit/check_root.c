@@ -227,6 +227,34 @@ static void modules_on_demand_need_modprobe_in_the_image(void **state)
 	pool_free(&pool);
 }
 
+/* Any kernel that tests run on has this one. */
+static void a_sysctl_with_a_slip_is_warned_of(void **state)
+{
+	static const char text[] = HEAD "sysctl: {kernel.hotsname: a, kernel.hostname: b, "
+					"kernel.quite_another: c}\n";
+	struct pool pool = {0};
+	struct diagnostics diagnostics = {.pool = &pool};
+	struct spec spec;
+	size_t told = 0;
+
+	(void)state;
+	assert_int_equal(spec_parse("t.yaml", text, strlen(text), NULL, &pool, &spec, &diagnostics),
+			 0);
+	assert_int_equal(check_root(&spec, root, &diagnostics), 0);
+	for (size_t i = 0; i < diagnostics.count; i++) {
+		const struct diagnostic *one = &diagnostics.list[i];
+		if (!strstr(one->text, "sysctl"))
+			continue;
+		told++;
+		assert_true(one->warning);
+		assert_string_equal(one->text, "the kernel of this machine has no sysctl "
+					       "'kernel.hotsname'");
+		assert_string_equal(one->suggestion, "did you mean 'kernel.hostname'?");
+	}
+	assert_int_equal(told, 1);
+	pool_free(&pool);
+}
+
 static void a_root_that_is_not_there_is_an_error(void **state)
 {
 	struct pool pool = {0};
@@ -246,6 +274,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_the_spec_needs_is_in_the_image_or_told),
 		cmocka_unit_test(modules_on_demand_need_modprobe_in_the_image),
+		cmocka_unit_test(a_sysctl_with_a_slip_is_warned_of),
 		cmocka_unit_test(a_root_that_is_not_there_is_an_error),
 	};
 
