@@ -96,10 +96,11 @@ with tap.case("a full disk drops with a marker and blocks nobody"), Node(
 
 with tap.case("a directory that is not there yet: nothing is lost"), Node(
         logger(),
-        service("talker", "write", "patience", "sleep",
+        service("link", argv=["/bin/ln", "-s", "/run/target", "/run/later"], kind="oneshot"),
+        service("talker", "write", "patience", "sleep", requires=["link"],
                 output=("log", "/run/later/x/talker.log", BIG, 1)),
-        service("ready", argv=["/bin/sh", "-c", "ln -s /run/target /run/later; sleep 0.6; "
-                               "mkdir /run/target"], kind="oneshot", **SHELL)) as node:
+        service("ready", argv=["/bin/sh", "-c", "sleep 0.6; mkdir /run/target"], kind="oneshot",
+                requires=["talker"], **SHELL)) as node:
     node.until(lambda: "patience" in node.file("/run/target/x/talker.log"), "it is logged")
 
 with tap.case("a terminal: standard input and output, and the controlling one"):

@@ -15,11 +15,11 @@
 
 #include <cmocka.h>
 
-#include "rootfs-spec/plan_write.h"
 #include "svc/graph.h"
+#include "tests/unit/small_world.h"
 
 /* base <- containerd <- kubelet, a oneshot, a soft friend, one that stands alone, a manual pair. */
-enum { BASE, SETUP, CONTAINERD, KUBELET, SOFT, AFTER, ALONE, TOOL, DEBUG, COUNT };
+enum { BASE, SETUP, CONTAINERD, KUBELET, SOFT, AFTER, ALONE, TOOL, EXTRA, DEBUG, COUNT };
 
 static void *bytes;
 static struct plan plan;
@@ -30,10 +30,9 @@ static uint64_t now_ns;
 static int setup(void **state)
 {
 	static const char *const names[] = {"base",  "setup", "containerd", "kubelet", "soft",
-					    "after", "alone", "tool",       "debug"};
+					    "after", "alone", "tool",       "extra",   "debug"};
 	static const char *const argv[] = {"/bin/true", NULL};
 	struct plan_writer *writer = plan_write_new(PLAN_KIND_NODE);
-	size_t size;
 
 	(void)state;
 	for (uint32_t i = 0; i < COUNT; i++) {
@@ -41,7 +40,7 @@ static int setup(void **state)
 
 		if (i == SETUP)
 			service.kind = PLAN_SERVICE_ONESHOT;
-		if (i == TOOL || i == DEBUG)
+		if (i >= TOOL)
 			service.flags |= PLAN_SERVICE_MANUAL;
 		plan_write_service(writer, &service);
 	}
@@ -52,16 +51,8 @@ static int setup(void **state)
 	plan_write_edge(writer, SOFT, CONTAINERD, PLAN_EDGE_WANTS);
 	plan_write_edge(writer, AFTER, CONTAINERD, PLAN_EDGE_AFTER);
 	plan_write_edge(writer, DEBUG, TOOL, PLAN_EDGE_REQUIRES);
-	struct plan_system *system = plan_write_system(writer);
-
-	system->name = plan_write_string(writer, "test");
-	system = plan_write_system(writer);
-	system->shutdown_timeout_ns = 1;
-	assert_int_equal(plan_write_finish(writer, NULL, &bytes, &size, NULL), 0);
-	plan_write_free(writer);
-	assert_int_equal(plan_verify(bytes, size, PLAN_KIND_NODE, &plan, NULL), 0);
-	world = calloc(1, world_size(COUNT));
-	assert_int_equal(world_init(world, world_size(COUNT), &plan), 0);
+	plan_write_edge(writer, DEBUG, EXTRA, PLAN_EDGE_WANTS);
+	world = small_world(writer, &plan, &bytes);
 	said[0] = '\0';
 	now_ns = 0;
 	return 0;
@@ -220,12 +211,13 @@ static void soft_needs_hold_back_only_while_they_may_come_up(void **state)
 	happens(SETUP, SERVICE_ENDED_DONE, "+containerd");
 }
 
-static void a_start_pulls_in_manual_requirements(void **state)
+static void a_start_pulls_in_manual_services_that_it_requires_or_wants(void **state)
 {
 	(void)state;
 	graph_mark_start(&plan, world, DEBUG);
-	act("+tool");
-	happens(TOOL, SERVICE_READY, "+debug");
+	act("+tool +extra");
+	happens(TOOL, SERVICE_READY, "");
+	happens(EXTRA, SERVICE_READY, "+debug");
 	state_is(BASE, SERVICE_DOWN);
 }
 
@@ -303,7 +295,7 @@ int main(void)
 		CASE(a_requirement_that_leaves_processes_behind_does_too),
 		CASE(a_restart_goes_down_and_up_in_order),
 		CASE(soft_needs_hold_back_only_while_they_may_come_up),
-		CASE(a_start_pulls_in_manual_requirements),
+		CASE(a_start_pulls_in_manual_services_that_it_requires_or_wants),
 		CASE(a_start_calls_off_a_stop_that_has_not_begun),
 		CASE(a_start_during_stopping_happens_after_it),
 		CASE(a_stop_during_starting_goes_down),

@@ -20,8 +20,8 @@
 
 #include <cmocka.h>
 
-#include "rootfs-spec/plan_write.h"
 #include "svc/graph.h"
+#include "tests/unit/small_world.h"
 
 #define SERVICES_MAX 5u
 #define GRAPHS 2500u
@@ -401,7 +401,6 @@ static void make_graph(void)
 	static const char *const names[SERVICES_MAX] = {"a", "b", "c", "d", "e"};
 	static const char *const argv[] = {"/bin/true", NULL};
 	struct plan_writer *writer = plan_write_new(PLAN_KIND_NODE);
-	size_t size;
 
 	count = 2 + below(SERVICES_MAX - 1);
 	for (uint32_t i = 0; i < count; i++) {
@@ -419,16 +418,7 @@ static void make_graph(void)
 		for (uint32_t to = 0; to < from; to++)
 			if (chance(45))
 				plan_write_edge(writer, from, to, PLAN_EDGE_REQUIRES + below(3));
-	struct plan_system *system = plan_write_system(writer);
-
-	system->name = plan_write_string(writer, "test");
-	system = plan_write_system(writer);
-	system->shutdown_timeout_ns = 1;
-	assert_int_equal(plan_write_finish(writer, NULL, &bytes, &size, NULL), 0);
-	plan_write_free(writer);
-	assert_int_equal(plan_verify(bytes, size, PLAN_KIND_NODE, &plan, NULL), 0);
-	world = calloc(1, world_size(count));
-	assert_int_equal(world_init(world, world_size(count), &plan), 0);
+	world = small_world(writer, &plan, &bytes);
 	memset(ghosts, 0, sizeof ghosts);
 	history[0] = '\0';
 	now_ns = 1;
