@@ -134,6 +134,11 @@ int main(int argc, char **argv)
 	struct keelctl keelctl = {.socket = CLIENT_SOCKET, .lines = LINES_DEFAULT};
 	const struct command *command = command_of_program(argc > 0 ? argv[0] : "keelctl");
 
+	/* Who asks what `reboot` does must not find out. */
+	if (command && argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
+		usage(stdout);
+		return KEELCTL_OK;
+	}
 	if (command)
 		return command->run(&keelctl);
 	int status = parse_options(argc, argv, &keelctl);
