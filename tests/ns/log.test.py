@@ -108,10 +108,10 @@ with tap.case("a terminal: standard input and output, and the controlling one"):
     with Node(service("console", argv=["/bin/sh", "-c", "echo hello >/dev/tty; read line; "
                                        "echo got $line; exec sleep 1000"],
                       output=("tty", os.ttyname(slave)), **SHELL)) as node:
-        os.close(slave)
         seen = ""
         while "hello" not in seen:
             seen += os.read(master, 1024).decode()
+        os.close(slave)  # not before the service has it: reading would be EIO
         os.write(master, b"words\n")
         while "got words" not in seen:
             seen += os.read(master, 1024).decode()
