@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * libFuzzer: a header sector and entries, from whoever made the disk. The first byte says sector
- * size, which copy, and whether the checksum is put right so that the fuzzer gets behind it.
+ * size, which copy, whether the bytes change a good header, and whether the checksum is put right, so
+ * that the fuzzer gets behind both.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -25,6 +26,24 @@ static void fix_checksum(uint8_t *sector, uint32_t sector_bytes)
 	crc = crc32(0, sector, size < sector_bytes ? size : sector_bytes);
 	for (int i = 0; i < 4; i++)
 		sector[16 + i] = (uint8_t)(crc >> 8 * i);
+}
+
+/* A header that is accepted, in place of zeros. */
+static void put_good(uint8_t *sector, bool backup)
+{
+	uint32_t sectors = 128u * 128u / gpt.sector_bytes;
+
+	gpt.header = (struct gpt_header){
+		.first_usable = 64,
+		.last_usable = DISK_SECTORS - 64,
+		.header_bytes = 92,
+		.entry_bytes = 128,
+		.entry_count = 128,
+	};
+	gpt.primary_entries_lba = 2;
+	gpt.backup_lba = DISK_SECTORS - 1;
+	gpt.backup_entries_lba = DISK_SECTORS - 1 - sectors;
+	gpt_encode_header(&gpt, backup, sector);
 }
 
 static void use_table(void)
@@ -65,7 +84,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	gpt.sector_bytes = data[0] & 1 ? 4096 : 512;
 	gpt.disk_sectors = DISK_SECTORS;
 	header_size = size - 1 < 92 ? size - 1 : 92;
-	memcpy(sector, data + 1, header_size);
+	if (data[0] & 8)
+		put_good(sector, data[0] & 4);
+	for (size_t i = 0; i < header_size; i++)
+		sector[i] ^= data[1 + i];
 	size -= 1 + header_size;
 	memcpy(gpt.entries, data + 1 + header_size,
 	       size < GPT_ENTRIES_MAX_BYTES ? size : GPT_ENTRIES_MAX_BYTES);
