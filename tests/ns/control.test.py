@@ -158,6 +158,8 @@ with tap.case("keelctl: words and exit statuses"), Node(WEB) as node:
 with tap.case("called as reboot it ends the node"), Node(WEB) as node:
     node.wait("web", "up")
     node.run("ln", "-s", KEELCTL, "/run/reboot")
+    asked = node.run("/run/reboot", "--help")
+    equal((asked.returncode, asked.stdout[:14]), (0, "usage: keelctl"))
     equal(node.run("/run/reboot").returncode, 0)
     equal(node.unshare.wait(20), 0)
 
