@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the supervisor makes once, before the first service, and closes at the end. */
 #include <errno.h>
+#include <stddef.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
@@ -23,18 +24,24 @@ struct sizes {
 	size_t lives, probes, pipes, passed, total;
 };
 
+/* Bytes that keep what comes after them aligned for any type. */
+static size_t aligned(size_t size)
+{
+	return (size + _Alignof(max_align_t) - 1) / _Alignof(max_align_t) * _Alignof(max_align_t);
+}
+
 static struct sizes sizes_for(const struct plan *plan)
 {
 	size_t services = plan_count(plan, PLAN_SERVICES);
 	struct sizes sizes = {
-		.lives = services * sizeof(struct life),
-		.probes = plan_count(plan, PLAN_PROBES) * sizeof(struct ready_probe),
-		.pipes = services * sizeof(struct output_pipe),
-		.passed = services * sizeof(int),
+		.lives = aligned(services * sizeof(struct life)),
+		.probes = aligned(plan_count(plan, PLAN_PROBES) * sizeof(struct ready_probe)),
+		.pipes = aligned(services * sizeof(struct output_pipe)),
+		.passed = aligned(services * sizeof(int)),
 	};
 
-	sizes.total = sizeof(struct supervisor) + sizes.lives + sizes.probes + sizes.pipes +
-		      sizes.passed;
+	sizes.total = aligned(sizeof(struct supervisor)) + sizes.lives + sizes.probes +
+		      sizes.pipes + sizes.passed;
 	return sizes;
 }
 
@@ -151,7 +158,7 @@ int supervisor_open(const struct supervisor_config *config, struct supervisor **
 	made->last_capability = last_capability();
 	raise_descriptors(made);
 	seed(made);
-	at += sizeof *made;
+	at += aligned(sizeof *made);
 	made->lives = (void *)at;
 	at += sizes.lives;
 	ready_init(&made->ready, config->plan, config->world, config->epoll_fd,

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-FILES = ("start", "stop", "crash", "control", "confine", "log")
+FILES = ("start", "stop", "crash", "control", "confine", "log", "hostile")
 
 build = os.environ.get("KEELSON_BUILD_ASAN", str(HERE.parents[1] / "build/glibc"))
 init = Path(build) / "init/keelson-init"
