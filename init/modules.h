@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Kernel modules by finit_module(2): the plan holds their paths in load order, so there is nothing
- * to resolve here and no modprobe on the node.
+ * to resolve here, and PID 1 needs no modprobe.
  */
 #ifndef KEELSON_INIT_MODULES_H
 #define KEELSON_INIT_MODULES_H

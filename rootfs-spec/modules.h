@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Which files a list of kernel modules means, and in which order to load them: the closure over
- * modules.dep, decided at build time so that the node needs no modprobe.
+ * modules.dep, decided at build time: PID 1 looks nothing up.
  *
  * `directory` is a kernel's module directory as seen from the builder's machine, for example
  * ROOT/usr/lib/modules/6.1.0-56-cloud-amd64. It needs modules.dep and modules.builtin
