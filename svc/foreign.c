@@ -31,7 +31,8 @@ static _Noreturn void close_in_child(const int *fds, size_t count)
 
 void foreign_close(const int *fds, size_t count)
 {
-	struct clone_args arguments = {.flags = CLONE_FILES, .exit_signal = SIGCHLD};
+	struct clone_args arguments = {.flags = CLONE_FILES | CLONE_CLEAR_SIGHAND,
+				       .exit_signal = SIGCHLD};
 	int slow[256];
 	size_t slow_count = 0;
 

@@ -75,7 +75,8 @@ static void finish_attempt(struct ready *ready, uint32_t index, bool met, uint64
 	drop_attempt(ready, probe);
 	if (met)
 		set_met(ready, index);
-	probe->at_ns = met ? 0 : now_ns + interval_ns(plan_probe(ready->plan, index));
+	probe->at_ns = met ? 0
+			   : clock_after_ns(now_ns, interval_ns(plan_probe(ready->plan, index)));
 }
 
 /* connect(2) to a listening AF_UNIX socket is answered at once, or refused at once. */

@@ -163,13 +163,13 @@ static uint64_t timer_deadline(const struct plan_service *service,
 			       uint32_t random)
 {
 	if (actions & SERVICE_ACT_TIMER_START)
-		return now_ns + service->start_timeout_ns;
+		return clock_after_ns(now_ns, service->start_timeout_ns);
 	if (actions & SERVICE_ACT_TIMER_STABLE)
-		return now_ns + service->stable_ns;
+		return clock_after_ns(now_ns, service->stable_ns);
 	if (actions & SERVICE_ACT_TIMER_STOP)
-		return now_ns + service->stop_timeout_ns;
+		return clock_after_ns(now_ns, service->stop_timeout_ns);
 	if (actions & SERVICE_ACT_TIMER_BACKOFF)
-		return now_ns + service_backoff_jitter(state->backoff_ns, random);
+		return clock_after_ns(now_ns, service_backoff_jitter(state->backoff_ns, random));
 	if (actions & SERVICE_ACT_TIMER_ROOM)
 		return now_ns + ROOM_WAIT_NS;
 	if (actions & SERVICE_ACT_TIMER_OFF)

@@ -47,6 +47,12 @@ _Static_assert(sizeof(struct timeline_event) == 64, "timeline event layout");
 /* CLOCK_BOOTTIME now, in nanoseconds (clock_gettime(2)). */
 uint64_t clock_boottime_ns(void);
 
+/* `span_ns` after `at_ns`; a span that no clock reaches is never over, and no past time. */
+static inline uint64_t clock_after_ns(uint64_t at_ns, uint64_t span_ns)
+{
+	return span_ns > UINT64_MAX - at_ns ? UINT64_MAX : at_ns + span_ns;
+}
+
 /*
  * Append an event that starts at `start_ns`; returns its index, or TIMELINE_EVENTS when full.
  * timeline_end() stamps the end of such an event; an index of TIMELINE_EVENTS is ignored.

@@ -270,6 +270,24 @@ static void a_stop_on_behalf_of_a_requirement_keeps_the_wish(void **state)
 	assert_int_equal(service.flags & SERVICE_MARK_STOP, 0);
 }
 
+static void a_span_beyond_any_clock_is_never_over(void **state)
+{
+	struct plan_service service = {
+		.start_timeout_ns = UINT64_MAX,
+		.stable_ns = UINT64_MAX - 1,
+		.stop_timeout_ns = UINT64_MAX,
+	};
+	struct world_service world = {.state = SERVICE_WAITING, .wanted = 1};
+	static const enum service_event events[] = {SERVICE_GO, SERVICE_READY, SERVICE_STOP,
+						    SERVICE_TIMEOUT};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof events / sizeof events[0]; i++) {
+		service_apply(&service, &world, events[i], 5 * S, 0);
+		assert_true(world.deadline_ns == UINT64_MAX);
+	}
+}
+
 static void probes_are_complete_when_each_is_met(void **state)
 {
 	struct plan_service plan = {.probes = {.first = 5, .count = 3}};
@@ -293,6 +311,7 @@ int main(void)
 		cmocka_unit_test(jitter_takes_away_at_most_an_eighth),
 		cmocka_unit_test(a_life_is_kept_account_of),
 		cmocka_unit_test(a_stop_on_behalf_of_a_requirement_keeps_the_wish),
+		cmocka_unit_test(a_span_beyond_any_clock_is_never_over),
 		cmocka_unit_test(probes_are_complete_when_each_is_met),
 	};
 
