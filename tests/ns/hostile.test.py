@@ -174,6 +174,22 @@ with tap.case("probes of a full queue and of a server that never answers wait fo
         answers(node, "while it probes")
         time.sleep(0.2)
 
+STALL = """
+import socket
+server = socket.create_server(("127.0.0.1", 18083))
+stalled, _ = server.accept()
+while True:
+    client, _ = server.accept()
+    client.recv(4096)
+    client.sendall(b"HTTP/1.1 200 OK\\r\\n\\r\\n")
+    client.close()
+"""
+
+with tap.case("a probe that gets no answer is given up and made again"), Node(
+        python("stall", STALL, ready=[("http", 18083, "/")], start_ms=60000)) as node:
+    stall = node.wait("stall", "up")
+    equal(stall["starts"], 1)
+
 with tap.case("clients that wait leave room for one who asks"), Node(
         service("slow", "ignore", "notify", "READY=1", "sleep", ready=["notify"],
                 stop_ms=60000)) as node:
