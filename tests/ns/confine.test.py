@@ -85,12 +85,13 @@ for name, bits in (("kept and locked", 0x30), ("no fix-up, all locked", 0xac | 0
 
 with tap.case("no policy: everything that PID 1 has, and nothing of its signals and descriptors"), Node(
         service("plain", argv=["/bin/sleep", "1000"], nice=5, oom=500,
-                limit=(7, 100, 200))) as node:
+                umask="077", limit=(7, 100, 200))) as node:
     node.wait("plain", "up")
     status = status_of(node, "plain")
     equal(int(status["CapBnd"], 16), OWN)
     for mask in ("SigBlk", "SigIgn", "SigCgt"):
         equal(int(status[mask], 16), 0, mask)
+    equal(status["Umask"].strip(), "0077")
     pid, = node.members("plain")
     equal(sorted(os.listdir(f"/proc/{pid}/fd")), ["0", "1", "2"])
     equal(os.readlink(f"/proc/{pid}/fd/0"), "/dev/null")

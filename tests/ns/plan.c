@@ -205,6 +205,8 @@ static void set_field(char **field)
 		current.uid = current.gid = small(field[1]);
 	else if (strcmp(key, "securebits") == 0)
 		securebits = small(field[1]);
+	else if (strcmp(key, "umask") == 0)
+		current.umask = small(field[1]);
 	else if (strcmp(key, "nice") == 0)
 		current.nice = (int32_t)strtol(field[1], NULL, 10);
 	else if (strcmp(key, "oom") == 0)
