@@ -125,7 +125,8 @@ class Node:
              "--ipc", "--fork", "--kill-child", "--propagation", "private",
              "sh", "-ec", self.BOOT, INIT, *kept_directories()],
             env=dict(os.environ, KEELSON_CGROUP="cgroup2" if self.cgroups else "tmpfs"),
-            stdin=open(plan), stdout=self.log_file, stderr=self.stderr or self.log_file)
+            stdin=open(plan), stdout=self.log_file, stderr=self.stderr or self.log_file,
+            extra_groups=[65533])  # that a service may not inherit
         try:
             self.pid = self._find_pid1()
             self.root = Path(f"/proc/{self.pid}/root")
