@@ -14,8 +14,7 @@ static int lock_program(struct dl_phdr_info *program, size_t size, void *error)
 		const ElfW(Phdr) *segment = &program->dlpi_phdr[i];
 		uintptr_t start = program->dlpi_addr + segment->p_vaddr;
 
-		if (segment->p_type == PT_LOAD &&
-		    mlock((const void *)start, segment->p_filesz) < 0)
+		if (segment->p_type == PT_LOAD && mlock((const void *)start, segment->p_filesz) < 0)
 			*(int *)error = -errno;
 	}
 	return 1; /* the first one is this program */
