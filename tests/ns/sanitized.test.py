@@ -8,7 +8,8 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-FILES = ("start", "stop", "crash", "control", "confine", "log", "hostile")
+FILES = ("start", "stop", "crash", "control", "confine", "log", "hostile", "pid1", "host",
+         "shutdown")
 
 build = os.environ.get("KEELSON_BUILD_ASAN", str(HERE.parents[1] / "build/glibc"))
 init = Path(build) / "init/keelson-init"
