@@ -59,6 +59,27 @@ static int set_attributes(const char *target, uint64_t attributes)
 	return sys_mount_setattr(AT_FDCWD, target, 0, &wanted);
 }
 
+#define MODPROBE "/proc/sys/kernel/modprobe"
+
+/*
+ * The first mount of a bpffs asks for the module bpf_preload (kernel/bpf/inode.c), which distributions
+ * do not build. Where there is a modprobe, its search in vain takes a tenth of a second of the boot;
+ * with an empty path the kernel does not run one (kernel/kmod.c).
+ */
+static int mount_bpf(uint32_t index, const struct mount_context *context, const char **step)
+{
+	char path[128];
+	ssize_t known = file_read(MODPROBE, path, sizeof(path));
+	int error;
+
+	if (known > 0)
+		(void)file_write(MODPROBE, "\n");
+	error = mount_apply(&node.plan, index, context, step);
+	if (known > 0 && file_write(MODPROBE, path))
+		log_error("%s: write it back: failed; no module is loaded on demand", MODPROBE);
+	return error;
+}
+
 static int mount_one(uint32_t index, const char **passed_over, const char **step)
 {
 	const struct plan_mount *mount = plan_mount(&node.plan, index);
@@ -76,6 +97,8 @@ static int mount_one(uint32_t index, const char **passed_over, const char **step
 		*step = "mount_setattr";
 		return set_attributes(target, mount->attributes);
 	}
+	if (strcmp(plan_string(&node.plan, mount->type), "bpf") == 0)
+		return mount_bpf(index, &context, step);
 	return mount_apply(&node.plan, index, &context, step);
 }
 
