@@ -3,12 +3,15 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -445,6 +448,62 @@ static void a_full_disk_is_waited_for_by_nobody(void **state)
 	free(scratch.lines);
 }
 
+/* The state of a process, as /proc tells it: 'S' sleeps. */
+static char state_of(pid_t pid)
+{
+	char path[64], text[512] = "";
+
+	snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+	FILE *file = fopen(path, "re");
+
+	assert_non_null(file);
+	text[fread(text, 1, sizeof text - 1, file)] = '\0';
+	fclose(file);
+	const char *end = strrchr(text, ')');
+
+	return end ? end[2] : '?';
+}
+
+static void output_stays_in_its_pipe_until_it_is_written(void **state)
+{
+	char path[] = "/tmp/keelson-fifo-XXXXXX";
+	struct stream stream;
+	struct stream_scratch scratch;
+	int to, left = 0;
+
+	(void)state;
+	begin_stream(&stream, &scratch, &to);
+	/* A file that takes no more bytes: the logger hangs in the middle of writing. */
+	close(mkstemp(path));
+	unlink(path);
+	assert_int_equal(mkfifo(path, 0600), 0);
+	int full = open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+
+	while (write(full, path, sizeof path) > 0)
+		;
+	stream.file.path = path;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		stream_move(&stream, &scratch, 1);
+		_exit(0);
+	}
+	for (int i = 0; i < 10000 && state_of(pid) != 'S'; i++)
+		usleep(1000);
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	assert_int_equal(ioctl(stream.pipe, FIONREAD, &left), 0);
+	assert_int_equal(left, 5);
+	unlink(path);
+	close(full);
+	close(stream.pipe);
+	close(to);
+	close(scratch.pipe[0]);
+	close(scratch.pipe[1]);
+	free(scratch.chunk);
+	free(scratch.lines);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -463,6 +522,7 @@ int main(void)
 		cmocka_unit_test(json_strings_are_ascii_and_escaped),
 		cmocka_unit_test(output_waits_for_its_file_and_is_dropped_for_the_true_reason),
 		cmocka_unit_test(a_full_disk_is_waited_for_by_nobody),
+		cmocka_unit_test(output_stays_in_its_pipe_until_it_is_written),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
