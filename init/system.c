@@ -69,7 +69,8 @@ static int set_attributes(const char *target, uint64_t attributes)
 static int mount_bpf(uint32_t index, const struct mount_context *context, const char **step)
 {
 	char path[128];
-	ssize_t known = file_read(MODPROBE, path, sizeof(path));
+	/* In a container the setting is the machine's, not ours. */
+	ssize_t known = node.options.container ? 0 : file_read(MODPROBE, path, sizeof(path));
 	int error;
 
 	if (known > 0)
