@@ -16,10 +16,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from nsnode import INIT, MAKE_PLAN, Node, Skip, begin, equal, service  # noqa: E402
 
-# Without the machine's cgroups: PID 1 takes the tree that it finds for its own.
+# Without the machine's /run and cgroups: PID 1 takes what it finds for its own.
 BARE = ("unshare", "--pid", "--mount", "--cgroup", "--uts", "--net", "--fork", "--kill-child",
         "--propagation", "private", "sh", "-ec",
-        "mount -t tmpfs tmpfs /sys/fs/cgroup; eval \"$2\"; "
+        "mount -t tmpfs tmpfs /run; mount -t tmpfs tmpfs /sys/fs/cgroup; eval \"$2\"; "
         "exec \"$0\" --container \"--plan=$1\"", INIT)
 
 tap = begin()
