@@ -143,7 +143,7 @@ void analyze_show(const struct analyze *analyze, FILE *stream, unsigned columns)
 		fputs("no events\n", stream);
 		return;
 	}
-	fprintf(stream, "%sfrom kernel start to the last service: %s s%s\n\n", show_bold(),
+	fprintf(stream, "%sfrom kernel start to the last step: %s s%s\n\n", show_bold(),
 		show_seconds(analyze->end_ns, end), show_plain());
 	fprintf(stream, "%-9s %-20s %8s %8s\n", "", "", "start", "took");
 	show_phases(analyze, &picture);

@@ -167,7 +167,7 @@ static void the_critical_path_follows_needs(void **state)
 static void the_picture_is_as_drawn(void **state)
 {
 	static const char expected[] =
-		"from kernel start to the last service: 0.700 s\n\n"
+		"from kernel start to the last step: 0.700 s\n\n"
 		"                                  start     took\n"
 		"phase     mounts                  0.100    0.100  |  ====              |\n"
 		"service   base                    0.200    0.100  |     ====           |\n"
