@@ -57,7 +57,10 @@ def follow(image, args):
             step(f"FAILED: {args.until} was not reached: {why}")
             return 1
         spent = time.monotonic() - started
-        time.sleep(0.5)  # what belongs to this moment may still be on its way
+        try:
+            machine.wait("keelson: trace: milestone ", timeout=5)
+        except Timeout:
+            pass  # the timeline will end before it
     step(f"{args.until}: reached {spent:.1f} s after power-on")
     timeline(args.log)
     return 0
