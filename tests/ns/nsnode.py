@@ -47,7 +47,12 @@ def unmet():
     if not cgroup2_mount():
         return "no cgroup v2 tree is mounted"
     missing = [tool for tool in ("unshare", "nsenter", "mount") if not shutil.which(tool)]
-    return f"missing: {', '.join(missing)}" if missing else None
+    if missing:
+        return f"missing: {', '.join(missing)}"
+    tried = subprocess.run(["unshare", "--pid", "--mount", "--cgroup", "--net", "--uts", "--ipc",
+                            "--fork", "--propagation", "private", "true"],
+                           capture_output=True, text=True)
+    return f"no namespaces: {tried.stderr.strip()}" if tried.returncode else None
 
 
 def begin():

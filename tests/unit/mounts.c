@@ -150,8 +150,9 @@ static int enter_namespace(void **state)
 	(void)state;
 	if (access(BASE, F_OK) < 0 || unshare(CLONE_NEWNS) < 0)
 		return 0;
-	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
-	    mount("base", BASE, "tmpfs", 0, NULL) < 0)
+	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+		return errno == EINVAL ? 0 : -1; /* in a chroot, whose root is no mount */
+	if (mount("base", BASE, "tmpfs", 0, NULL) < 0)
 		return -1;
 	have_namespace = true;
 	return 0;
