@@ -168,6 +168,7 @@ static int write_manifest(struct job *job, const struct sizes *owners)
 	struct manifest_file files[sizeof(names) / sizeof(names[0]) + 1];
 	struct manifest manifest = {.header = &job->header,
 				    .kernel_release = job->kernel.release,
+				    .kernel_cmdline = command_line(job),
 				    .packages = &job->packages,
 				    .owners = owners,
 				    .files = files};

@@ -36,6 +36,8 @@ static void print_kernel(const struct manifest *manifest, struct bytes *json)
 	bytes_printf(json, ", \"bytes\": %llu, ",
 		     (unsigned long long)manifest->header->kernel_bytes);
 	key_digest(json, "sha256", manifest->header->kernel_sha256);
+	bytes_text(json, ", ");
+	json_key_string(json, "cmdline", manifest->kernel_cmdline);
 	bytes_text(json, "},\n");
 }
 

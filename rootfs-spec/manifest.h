@@ -19,6 +19,7 @@ struct manifest_file {
 struct manifest {
 	const struct slot_header *header;
 	const char *kernel_release; /* NULL: no kernel */
+	const char *kernel_cmdline; /* for who boots it without the disk's loader entry */
 	const struct package_set *packages;
 	const struct sizes *owners; /* installed bytes by package */
 	const struct manifest_file *files;

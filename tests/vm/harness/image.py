@@ -39,7 +39,7 @@ class Image:
         return made.stdout
 
     def cmdline(self, *words):
-        return " ".join([*self.manifest.get("cmdline", []), CONSOLE, *words])
+        return " ".join([self.manifest["kernel"]["cmdline"], CONSOLE, *words])
 
 
 def image(profile):
