@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The slot policy: which slot is booted and what is written when. Pure: numbers in, numbers out.
- * docs/slots.md describes the disk; this page owns the rules.
+ * docs/slots.md describes the disk; this page owns the rules. slot_reject() and slot_install_*() have
+ * no caller on the node yet: they are here because the disk's layout has to serve them.
  *
  * A slot has three numbers in its root's GPT entry: priority (0: never), tries, successful. Its
  * content has a verdict (mount/slots.h), and its root hash may be on a list of rejected images. A
