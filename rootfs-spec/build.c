@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "rootfs-spec/build_job.h"
 
+#include "rootfs-spec/boot_entry.h"
 #include "rootfs-spec/cache.h"
 #include "rootfs-spec/check_root.h"
 #include "rootfs-spec/compile.h"
@@ -32,7 +33,8 @@ static int get_packages(struct job *job)
 			    job->diagnostics, &job->packages);
 }
 
-/* The resolved spec, the packages, and every file of the root but the plan, which holds this id. */
+/* The resolved spec, the packages, and every file of the root but plan and initramfs, which hold
+ * this id. */
 static void make_build_id(struct job *job)
 {
 	struct bytes text = {0};
@@ -52,12 +54,19 @@ static void make_build_id(struct job *job)
 
 static int compose_root(struct job *job)
 {
-	int error = compose(&job->spec, &job->packages, &job->programs, job->diagnostics,
-			    &job->kernel, &job->tree);
+	int error;
 
+	build_add_keys(job);
+	error = compose(&job->spec, &job->packages, &job->programs, job->diagnostics, &job->kernel,
+			&job->tree);
 	if (error < 0)
 		return error;
 	make_build_id(job);
+	return 0;
+}
+
+static int write_root(struct job *job)
+{
 	job->root = pool_printf(job->pool, "%s/root", job->scratch);
 	report_step("compose the root: %zu paths", job->tree.count);
 	return compose_write(&job->tree, &job->kernel, job->root);
@@ -67,6 +76,7 @@ static int compose_root(struct job *job)
 static int add_node_plan(struct job *job, uint8_t key[SHA256_BYTES])
 {
 	const char *path = pool_printf(job->pool, "%s" PLAN_NODE_PATH, job->root);
+	const struct tree_entry *initramfs = tree_find(&job->tree, SLOT_INITRAMFS_PATH);
 	struct sha256 hash;
 	void *plan = NULL;
 	size_t size = 0;
@@ -81,6 +91,9 @@ static int add_node_plan(struct job *job, uint8_t key[SHA256_BYTES])
 	sha256_begin(&hash);
 	sha256_add(&hash, job->build_id, SHA256_BYTES);
 	sha256_add(&hash, plan, size);
+	/* In the root as the plan is, and made after the id, as it is. */
+	if (initramfs != NULL)
+		sha256_add(&hash, initramfs->identity, strlen(initramfs->identity));
 	sha256_end(&hash, key);
 	free(plan);
 	if (error == 0)
@@ -91,18 +104,22 @@ static int add_node_plan(struct job *job, uint8_t key[SHA256_BYTES])
 static int check_budget(struct job *job)
 {
 	const struct spec_image *image = &job->spec.image;
-	const struct tree_entry *kernel = tree_find(&job->tree, SLOT_KERNEL_PATH);
+	static const char *const uncounted[] = {SLOT_KERNEL_PATH, SLOT_INITRAMFS_PATH};
 	uint64_t bytes = job->verity.data_blocks * VERITY_BLOCK_BYTES;
 	struct sizes largest = sizes_by_file(&job->tree);
 	struct bytes table = {0};
 
-	/* A kernel is compressed already: it takes in the image about what it takes outside. */
-	if (kernel != NULL)
-		bytes -= kernel->size_bytes < bytes ? kernel->size_bytes : bytes;
+	/* They are compressed already: they take in the image about what they take outside. */
+	for (size_t i = 0; i < sizeof(uncounted) / sizeof(uncounted[0]); i++) {
+		const struct tree_entry *entry = tree_find(&job->tree, uncounted[i]);
+
+		if (entry != NULL)
+			bytes -= entry->size_bytes < bytes ? entry->size_bytes : bytes;
+	}
 	if (image->budget_bytes == 0 || bytes <= image->budget_bytes)
 		return 0;
 	diagnose(job->diagnostics, image->budget_where,
-		 "the root without its kernel takes %s, the budget is %s",
+		 "the root without kernel and initramfs takes %s, the budget is %s",
 		 sizes_text(job->pool, bytes), sizes_text(job->pool, image->budget_bytes));
 	sizes_print(&largest, "the largest files, before compression:", LARGEST_TOLD, job->pool,
 		    &table);
@@ -172,10 +189,11 @@ static int open_directories(struct job *job)
 
 static int run_job(struct job *job)
 {
-	int (*const steps[])(struct job *) = {load_spec,       open_directories, get_packages,
-					      compose_root,    pack_root,        build_header,
-					      build_initramfs, build_disk,       build_reports,
-					      build_sbom,      publish};
+	int (*const steps[])(struct job *) = {load_spec,    open_directories, build_open_keys,
+					      get_packages, compose_root,     build_initramfs,
+					      write_root,   pack_root,        build_header,
+					      build_disk,   build_reports,    build_sbom,
+					      publish};
 	int error = 0;
 
 	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]) && error == 0; i++)
@@ -210,7 +228,8 @@ int build(const struct build_options *options)
 	}
 	diagnostics_print(&diagnostics, stderr, isatty(STDERR_FILENO) == 1);
 	kernel_free(&job.kernel);
-	bytes_free(&job.signer.der);
+	certificate_free(&job.signer.certificate);
+	trust_free(&job.trust);
 	pool_free(&pool);
 	return error;
 }

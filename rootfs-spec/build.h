@@ -23,10 +23,11 @@ struct build_options {
 	const char *programs;     /* --programs, or NULL */
 	const char *const *given; /* --program NAME=PATH */
 	size_t given_count;
-	const char *key; /* --key and --cert, or NULL: the development key */
+	const char *key; /* --key and --cert, both NULL: the development key; no key: signed later */
 	const char *certificate;
-	bool update; /* --update: resolve packages again if there is no lock */
-	bool fresh;  /* --fresh: nothing that an earlier build packed is used */
+	bool update;  /* --update: resolve packages again if there is no lock */
+	bool release; /* --release: no development key */
+	bool fresh;   /* --fresh: nothing that an earlier build packed is used */
 };
 
 /* 0 or a negative errno; what went wrong was told on standard error. */

@@ -24,7 +24,10 @@ static const char build_help[] =
 	"      --profiles DIR       where `extends: NAME` is looked up, too\n"
 	"      --key FILE           sign with this RSA key (PEM) ...\n"
 	"      --cert FILE          ... and its certificate (PEM or DER); without both, a\n"
-	"                           development key from the cache\n"
+	"                           development key from the cache; with --cert alone the image "
+	"is\n"
+	"                           signed later (`keelson sign`)\n"
+	"      --release            refuse the development key, as `image: {release: true}` does\n"
 	"      --update             without a lock file: the packages that the sources have now\n"
 	"      --fresh              use nothing that an earlier build packed\n"
 	"  -q, --quiet              no progress lines\n"
@@ -44,6 +47,7 @@ enum option_code {
 	OPTION_KEY,
 	OPTION_CERTIFICATE,
 	OPTION_UPDATE,
+	OPTION_RELEASE,
 	OPTION_FRESH
 };
 
@@ -56,6 +60,7 @@ static const struct option build_table[] = {
 	{"cert", required_argument, NULL, OPTION_CERTIFICATE},
 	{"update", no_argument, NULL, OPTION_UPDATE},
 	{"fresh", no_argument, NULL, OPTION_FRESH},
+	{"release", no_argument, NULL, OPTION_RELEASE},
 	{"quiet", no_argument, NULL, 'q'},
 	{"help", no_argument, NULL, 'h'},
 	{NULL, 0, NULL, 0},
@@ -91,6 +96,7 @@ static int parse(int argc, char **argv, const char *shorts, const struct option 
 		case OPTION_KEY: options->key = optarg; break;
 		case OPTION_CERTIFICATE: options->certificate = optarg; break;
 		case OPTION_UPDATE: options->update = true; break;
+		case OPTION_RELEASE: options->release = true; break;
 		case OPTION_FRESH: options->fresh = true; break;
 		default: return usage_option(code, argv, table);
 		}
@@ -129,10 +135,10 @@ int build_command(int argc, char **argv)
 	if (status < 0 && (options.output == NULL || !options.output[0]))
 		status = usage_wrong(argv[0], "--output DIR is missing");
 	/* Told now, not after minutes of packing. */
-	if (status < 0 && (options.key == NULL) != (options.certificate == NULL))
-		status = usage_wrong(argv[0], "--key and --cert belong together");
-	if (status < 0 && options.key != NULL &&
-	    (!is_readable(options.key) || !is_readable(options.certificate)))
+	if (status < 0 && options.key != NULL && options.certificate == NULL)
+		status = usage_wrong(argv[0], "--key goes with --cert");
+	if (status < 0 && ((options.key != NULL && !is_readable(options.key)) ||
+			   (options.certificate != NULL && !is_readable(options.certificate))))
 		status = EXIT_FAILURE;
 	if (status < 0) {
 		output = strdup(options.output);

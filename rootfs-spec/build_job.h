@@ -30,6 +30,8 @@ struct job {
 	const char *packed; /* directory with root.img and root.verity */
 	struct verity_tree verity;
 	struct signer signer;
+	struct trust trust;
+	bool release; /* --release, or the spec says so */
 	struct slot_header header;
 };
 
@@ -39,9 +41,15 @@ const char *build_output_path(struct job *job, const char *name);
 /* "root.erofs" or "root.squashfs". */
 const char *build_root_name(struct job *job);
 
+/* Signer and trusted certificates, before the root: they are in it. And its certificates. */
+int build_open_keys(struct job *job);
+void build_add_keys(struct job *job);
+
+/* The initramfs, before the root: it is in it. */
+int build_initramfs(struct job *job);
+
 /* The steps after the root was packed, in this order. */
 int build_header(struct job *job);
-int build_initramfs(struct job *job);
 int build_disk(struct job *job);
 int build_reports(struct job *job);
 int build_sbom(struct job *job);

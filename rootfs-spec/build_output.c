@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "rootfs-spec/build_job.h"
 
+#include "rootfs-spec/boot_entry.h"
 #include "rootfs-spec/compile.h"
 #include "rootfs-spec/disk.h"
 #include "rootfs-spec/files.h"
@@ -14,7 +15,6 @@
 #include <string.h>
 
 #define LARGEST_TOLD 10
-#define KEY_PATH INITRAMFS_KEYS "/image.der"
 
 const char *build_output_path(struct job *job, const char *name)
 {
@@ -24,6 +24,11 @@ const char *build_output_path(struct job *job, const char *name)
 const char *build_root_name(struct job *job)
 {
 	return pool_printf(job->pool, "root.%s", job->spec.image.format.text);
+}
+
+static const char *trusted_name(struct job *job, size_t index)
+{
+	return pool_printf(job->pool, "trusted-%zu.der", index);
 }
 
 static int write_output(struct job *job, const char *name, const struct bytes *content)
@@ -45,14 +50,9 @@ int build_header(struct job *job)
 
 	if (kernel != NULL) {
 		facts.kernel_bytes = kernel->size_bytes;
-		error = sha256_file(kernel->source, facts.kernel_sha256);
-		if (error < 0)
-			return report_errno(-error, "read %s", kernel->source);
+		memcpy(facts.kernel_sha256, job->kernel.sha256, sizeof(facts.kernel_sha256));
 		error = file_copy(kernel->source, build_output_path(job, "vmlinuz"), 0644);
 	}
-	if (error == 0)
-		error = sign_open(&job->signer, job->pool, job->cache, job->options->key,
-				  job->options->certificate);
 	if (error == 0)
 		error = header_make(&facts, &job->signer, &partition);
 	if (error == 0) {
@@ -60,7 +60,9 @@ int build_header(struct job *job)
 		error = write_output(job, "header.bin", &partition);
 	}
 	if (error == 0)
-		error = write_output(job, "key.der", &job->signer.der);
+		error = write_output(job, "key.der", &job->signer.certificate.der);
+	for (size_t i = 0; i < job->trust.count && error == 0; i++)
+		error = write_output(job, trusted_name(job, i), &job->trust.list[i].der);
 	bytes_free(&partition);
 	return error;
 }
@@ -84,26 +86,60 @@ static void place_modules(struct job *job, struct initramfs_file *files, const c
 	}
 }
 
+/* `files` of the spec may have put another kernel in the place of the package's. */
+static int digest_kernel(struct job *job, struct boot_facts *facts)
+{
+	const struct tree_entry *kernel = tree_find(&job->tree, SLOT_KERNEL_PATH);
+	int error;
+
+	if (kernel == NULL)
+		return 0;
+	error = sha256_file(kernel->source, job->kernel.sha256);
+	if (error < 0)
+		return report_errno(-error, "read %s", kernel->source);
+	facts->kernel_release = job->kernel.release;
+	facts->kernel_cmdline = job->kernel.cmdline;
+	facts->kernel_sha256 = job->kernel.sha256;
+	return 0;
+}
+
+/* A node that runs under another image's kernel starts its own with it (init/kexec.h). */
+static int add_to_root(struct job *job)
+{
+	int error;
+
+	if (job->kernel.release == NULL)
+		return 0;
+	error = tree_file(&job->tree, TREE_KEELSON, "keelson", SLOT_INITRAMFS_PATH, 0644,
+			  build_output_path(job, "initramfs.zst"));
+	return error < 0 ? error : tree_finish(&job->tree);
+}
+
 int build_initramfs(struct job *job)
 {
-	static const char *const keys[] = {KEY_PATH};
+	const char *keys[PLAN_MAX_KEYS];
 	size_t count = job->kernel.storage.count;
 	struct initramfs_file *files = pool_alloc(job->pool, (count + 1) * sizeof(*files));
 	const char **paths = pool_alloc(job->pool, (count + 1) * sizeof(*paths));
 	const char **parameters = pool_alloc(job->pool, (count + 1) * sizeof(*parameters));
-	struct initramfs initramfs = {.modules = files,
-				      .module_count = count,
-				      .certificate = job->signer.der.data,
-				      .certificate_bytes = job->signer.der.size,
-				      .certificate_path = KEY_PATH};
+	struct initramfs initramfs = {
+		.modules = files, .module_count = count, .trust = &job->trust};
+	struct boot_facts facts = {.modules = paths,
+				   .parameters = parameters,
+				   .module_count = count,
+				   .keys = keys,
+				   .key_count = job->trust.count};
 	struct bytes archive = {0};
 	void *plan = NULL;
 	size_t plain_bytes;
-	int error;
+	int error = digest_kernel(job, &facts);
 
 	place_modules(job, files, paths, parameters);
-	error = compile_boot_plan(&job->spec, paths, parameters, count, keys, 1, job->build_id,
-				  job->diagnostics, &plan, &initramfs.plan_bytes);
+	for (size_t i = 0; i < job->trust.count; i++)
+		keys[i] = pool_printf(job->pool, PLAN_BOOT_KEYS "/%zu.der", i);
+	if (error == 0)
+		error = compile_boot_plan(&job->spec, &facts, job->build_id, job->diagnostics,
+					  &plan, &initramfs.plan_bytes);
 	initramfs.plan = plan;
 	initramfs.init = programs_find(&job->programs, "keelson-init");
 	if (error == 0 && initramfs.init == NULL)
@@ -118,22 +154,11 @@ int build_initramfs(struct job *job)
 	if (error == 0)
 		report_step("initramfs: %s, %s unpacked", sizes_text(job->pool, archive.size),
 			    sizes_text(job->pool, plain_bytes));
+	if (error == 0)
+		error = add_to_root(job);
 	bytes_free(&archive);
 	free(plan);
 	return error;
-}
-
-static const char *command_line(struct job *job)
-{
-	struct bytes text = {0};
-	const char *line;
-
-	for (size_t i = 0; i < job->spec.kernel.cmdline.count; i++)
-		bytes_printf(&text, "%s%s", i > 0 ? " " : "",
-			     job->spec.kernel.cmdline.list[i].text);
-	line = pool_strdup(job->pool, text.size > 0 ? (char *)text.data : "");
-	bytes_free(&text);
-	return line;
 }
 
 int build_disk(struct job *job)
@@ -143,7 +168,9 @@ int build_disk(struct job *job)
 			    .scratch = job->scratch,
 			    .build_id = job->build_id,
 			    .name = spec->name.text,
-			    .cmdline = command_line(job),
+			    .version = spec->version.text,
+			    .cmdline = job->kernel.cmdline,
+			    .kernel_sha256 = job->kernel.sha256,
 			    .root = build_output_path(job, build_root_name(job)),
 			    .verity = build_output_path(job, "root.verity"),
 			    .header = build_output_path(job, "header.bin"),
@@ -165,18 +192,24 @@ static int write_manifest(struct job *job, const struct sizes *owners)
 	static const char *const names[] = {"boot.plan", "header.bin",  "initramfs.zst", "key.der",
 					    "node.plan", "root.verity", "vmlinuz"};
 	const size_t count = sizeof(names) / sizeof(names[0]);
-	struct manifest_file files[sizeof(names) / sizeof(names[0]) + 1];
+	struct manifest_file files[sizeof(names) / sizeof(names[0]) + 1 + PLAN_MAX_KEYS];
 	struct manifest manifest = {.header = &job->header,
 				    .kernel_release = job->kernel.release,
-				    .kernel_cmdline = command_line(job),
+				    .kernel_cmdline = job->kernel.cmdline,
 				    .packages = &job->packages,
 				    .owners = owners,
+				    .certificate = &job->signer.certificate,
+				    .trust = &job->trust,
+				    .is_signed = job->signer.key != NULL,
+				    .is_release = job->release,
 				    .files = files};
 	struct bytes json = {0};
 	int error;
 
-	for (size_t i = 0; i <= count; i++) {
-		const char *name = i < count ? names[i] : build_root_name(job);
+	for (size_t i = 0; i <= count + job->trust.count; i++) {
+		const char *name = i < count    ? names[i]
+				   : i == count ? build_root_name(job)
+						: trusted_name(job, i - count - 1);
 		const char *path = build_output_path(job, name);
 
 		if (file_exists(path))

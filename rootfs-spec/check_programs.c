@@ -2,6 +2,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/landlock.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -20,7 +21,8 @@ struct checker {
 	struct diagnostics *diagnostics;
 	/* Programs and libraries that were looked at already: each is told once. */
 	struct texts seen;
-	bool warn; /* what is found is no service's own program */
+	bool warn;                      /* what is found is no service's own program */
+	const struct spec_policy *held; /* by Landlock: the policy; else NULL */
 };
 
 static void tell(struct checker *checker, struct where where, const char *text)
@@ -49,6 +51,62 @@ void check_suggest_beside(int root_fd, const char *path, struct diagnostics *dia
 		closedir(listing);
 	else if (fd >= 0)
 		close(fd);
+}
+
+/* Where a descriptor leads, below the root: Landlock goes by that, not by the names on the way. */
+static const char *place_of(const struct checker *checker, int fd)
+{
+	char root[PLAN_MAX_PATH + 1], path[PLAN_MAX_PATH + 1];
+	ssize_t base = readlink(pool_printf(checker->pool, "/proc/self/fd/%d", checker->fd), root,
+				sizeof(root) - 1);
+	ssize_t length = readlink(pool_printf(checker->pool, "/proc/self/fd/%d", fd), path,
+				  sizeof(path) - 1);
+
+	if (base == 1 && root[0] == '/')
+		base = 0;
+	return base < 0 || length < base
+		       ? NULL
+		       : pool_copy(checker->pool, path + base, (size_t)(length - base));
+}
+
+static bool lies_below(const char *path, const char *top)
+{
+	const size_t length = strlen(top);
+
+	return length == 0 ||
+	       (strncmp(path, top, length) == 0 && (path[length] == '/' || path[length] == '\0'));
+}
+
+/* landlock(7): what a file may be used for is the sum of the rules on all directories above it. */
+static void check_held(struct checker *checker, struct where where, const char *path, int fd,
+		       bool execute)
+{
+	const uint64_t need = LANDLOCK_ACCESS_FS_READ_FILE |
+			      (execute ? LANDLOCK_ACCESS_FS_EXECUTE : 0);
+	const struct spec_policy *policy = checker->held;
+	uint64_t given = 0;
+
+	if (!policy)
+		return;
+	const char *place = place_of(checker, fd);
+	for (size_t i = 0; place && i < policy->landlock_count; i++) {
+		const struct spec_landlock_rule *rule = &policy->landlock[i];
+		int top = rule->kind == PLAN_LANDLOCK_PATH
+				  ? root_path_open(checker->fd, rule->path.text, O_PATH)
+				  : -1;
+		const char *above = top < 0 ? NULL : place_of(checker, top);
+		if (above && lies_below(place, above))
+			given |= rule->access;
+		if (top >= 0)
+			close(top);
+	}
+	if (!place || (given & need) == need)
+		return;
+	diagnose(checker->diagnostics, where,
+		 "Landlock of policy '%s' lets nobody %s %s: the service could not start",
+		 policy->name.text, execute ? "execute" : "read", path);
+	diagnose_hint(checker->diagnostics, "'%s' of the policy's 'landlock' does not cover it",
+		      execute ? "execute" : "read");
 }
 
 /* Where the loader looks without a cache or an environment (ld.so(8)), Debian's places. */
@@ -135,6 +193,7 @@ static void check_libraries(struct checker *checker, struct where where, const c
 					"named in 'install', too");
 			continue;
 		}
+		check_held(checker, where, found, fd, false);
 		/* Two names of one library are looked at twice, which costs little. */
 		if (!seen_before(checker, found))
 			check_elf(checker, where, found, fd,
@@ -153,8 +212,10 @@ static void check_interpreter(struct checker *checker, struct where where, const
 		     pool_printf(checker->pool,
 				 "%s needs the interpreter %s, which is not in the image", path,
 				 interpreter));
-	else
-		close(fd);
+	if (fd < 0)
+		return;
+	check_held(checker, where, interpreter, fd, true);
+	close(fd);
 }
 
 static void check_elf(struct checker *checker, struct where where, const char *path, int fd,
@@ -188,8 +249,31 @@ static const struct spec_mount *mount_over(const struct spec *spec, const char *
 	return NULL;
 }
 
-static void check_program(struct checker *checker, const struct text *program)
+/* Under Landlock everything is looked at for this service alone: another may be held elsewhere. */
+static void check_program_file(struct checker *checker, const struct spec_service *service,
+			       const struct text *program, int fd)
 {
+	const struct spec_policy *policy =
+		service->policy.text ? spec_policy(checker->spec, service->policy.text) : NULL;
+	const struct texts seen = checker->seen;
+
+	if (!policy || !policy->landlock_fs || policy->mode == PLAN_MODE_AUDIT) {
+		if (!seen_before(checker, program->text))
+			check_elf(checker, program->where, program->text, fd, program->text, 0);
+		return;
+	}
+	checker->held = policy;
+	checker->seen = (struct texts){0};
+	check_held(checker, program->where, program->text, fd, true);
+	check_elf(checker, program->where, program->text, fd, program->text, 0);
+	checker->held = NULL;
+	checker->seen = seen;
+}
+
+static void check_program(void *context, const struct spec_service *service,
+			  const struct text *program)
+{
+	struct checker *checker = context;
 	const char *path = program->text;
 	const struct spec_mount *mount = mount_over(checker->spec, path);
 	struct stat status;
@@ -212,8 +296,8 @@ static void check_program(struct checker *checker, const struct text *program)
 		diagnose(checker->diagnostics, program->where, "%s is not a regular file", path);
 	else if (!(status.st_mode & 0111))
 		diagnose(checker->diagnostics, program->where, "%s is not executable", path);
-	else if (!seen_before(checker, path))
-		check_elf(checker, program->where, path, fd, path, 0);
+	else
+		check_program_file(checker, service, program, fd);
 	close(fd);
 }
 
@@ -258,9 +342,7 @@ void check_programs(const struct spec *spec, int root_fd, struct diagnostics *di
 	struct checker checker = {
 		.spec = spec, .fd = root_fd, .pool = spec->pool, .diagnostics = diagnostics};
 
-	for (size_t i = 0; i < spec->service_count; i++)
-		if (spec->services[i].exec.count)
-			check_program(&checker, &spec->services[i].exec.list[0]);
+	spec_each_program(spec, check_program, &checker);
 	checker.warn = true;
 	check_others(&checker, "", 0);
 }

@@ -6,11 +6,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "rootfs-spec/check_paths.h"
 #include "rootfs-spec/check_programs.h"
 #include "rootfs-spec/check_root.h"
 #include "rootfs-spec/modules.h"
 #include "rootfs-spec/nearest.h"
-#include "rootfs-spec/root_path.h"
 
 #define MODULES_BELOW "usr/lib/modules"
 #define MODPROBE "/sbin/modprobe" /* what kernel.modprobe says unless somebody changes it */
@@ -23,68 +23,12 @@ struct checker {
 	struct diagnostics *diagnostics;
 };
 
-/* ---- what is on writable file systems is made at boot ---- */
-
-/* The mount that `path` lies on, not counting one at `path` itself; NULL: the root. */
-static const struct spec_mount *mount_of(const struct spec *spec, const char *path)
-{
-	const struct spec_mount *best = NULL;
-	size_t longest = 0;
-
-	for (size_t i = 0; i < spec->mount_count; i++) {
-		const char *target = spec->mounts[i].target.text;
-		size_t length = strlen(target);
-		if (strncmp(path, target, length) == 0 && path[length] == '/' && length > longest) {
-			best = &spec->mounts[i];
-			longest = length;
-		}
-	}
-	return best;
-}
-
-/* Made at boot by `paths:`, itself or as the parent of one. */
-static bool made_at_boot(const struct spec *spec, const char *path)
-{
-	size_t length = strlen(path);
-
-	for (size_t i = 0; i < spec->path_count; i++) {
-		const char *made = spec->paths[i].path.text;
-		if (strncmp(made, path, length) == 0 &&
-		    (made[length] == '/' || made[length] == '\0'))
-			return true;
-	}
-	return false;
-}
-
-static bool in_root(struct checker *checker, const char *path)
-{
-	int fd = root_path_open(checker->fd, path, O_PATH);
-
-	if (fd >= 0)
-		close(fd);
-	return fd >= 0;
-}
-
-/* PID 1 mounts these itself, before anything of the plan. */
-static bool is_runtime(const char *path)
-{
-	static const char *const prefixes[] = {"/proc", "/sys", "/dev", "/run"};
-
-	for (size_t i = 0; i < 4; i++) {
-		size_t length = strlen(prefixes[i]);
-		if (strncmp(path, prefixes[i], length) == 0 &&
-		    (path[length] == '/' || path[length] == '\0'))
-			return true;
-	}
-	return false;
-}
-
 static void check_directory(struct checker *checker, const struct spec_service *service)
 {
 	const char *path = service->directory.text;
 
-	if (!path || mount_of(checker->spec, path) || is_runtime(path) || in_root(checker, path) ||
-	    made_at_boot(checker->spec, path))
+	if (!path || check_mount_of(checker->spec, path) || check_is_runtime(path) ||
+	    check_in_root(checker->fd, path) || check_made_at_boot(checker->spec, path))
 		return;
 	diagnose(checker->diagnostics, service->directory.where,
 		 "the directory %s is not in the image", path);
@@ -98,14 +42,15 @@ static void check_mounts(struct checker *checker)
 	for (size_t i = 0; i < spec->mount_count; i++) {
 		const struct spec_mount *mount = &spec->mounts[i];
 		const char *target = mount->target.text;
-		if (!mount_of(spec, target) && !in_root(checker, target))
+		if (!check_mount_of(spec, target) && !check_in_root(checker->fd, target))
 			diagnose(
 				checker->diagnostics, mount->target.where,
 				"the mount point %s is not in the image, and its root is read-only",
 				target);
 		if (mount->source_kind == PLAN_SOURCE_BIND && mount->source.text &&
-		    !mount_of(spec, mount->source.text) && !is_runtime(mount->source.text) &&
-		    !in_root(checker, mount->source.text))
+		    !check_mount_of(spec, mount->source.text) &&
+		    !check_is_runtime(mount->source.text) &&
+		    !check_in_root(checker->fd, mount->source.text))
 			diagnose(checker->diagnostics, mount->source.where,
 				 "%s is not in the image", mount->source.text);
 	}
@@ -117,13 +62,13 @@ static void check_paths(struct checker *checker)
 
 	for (size_t i = 0; i < spec->path_count; i++) {
 		const struct spec_path *path = &spec->paths[i];
-		if (!mount_of(spec, path->path.text) && !is_runtime(path->path.text) &&
-		    !in_root(checker, path->path.text))
+		if (!check_mount_of(spec, path->path.text) && !check_is_runtime(path->path.text) &&
+		    !check_in_root(checker->fd, path->path.text))
 			diagnose(checker->diagnostics, path->path.where,
 				 "%s cannot be made at boot: it lies on the read-only root",
 				 path->path.text);
-		if (path->kind == PLAN_PATH_COPY && !mount_of(spec, path->content.text) &&
-		    !in_root(checker, path->content.text))
+		if (path->kind == PLAN_PATH_COPY && !check_mount_of(spec, path->content.text) &&
+		    !check_in_root(checker->fd, path->content.text))
 			diagnose(checker->diagnostics, path->content.where,
 				 "%s is not in the image", path->content.text);
 	}
@@ -189,13 +134,47 @@ static void check_modules(struct checker *checker)
 		check_module(checker, directory, &kernel->modules[i].name);
 	for (size_t i = 0; i < kernel->on_demand.count; i++)
 		check_module(checker, directory, &kernel->on_demand.list[i]);
-	if (kernel->on_demand.count && !in_root(checker, MODPROBE)) {
+	if (kernel->on_demand.count && !check_in_root(checker->fd, MODPROBE)) {
 		diagnose(checker->diagnostics, kernel->on_demand.list[0].where,
 			 "the kernel loads modules on demand with %s, which is not in the image",
 			 MODPROBE);
 		diagnose_hint(checker->diagnostics,
 			      "the package 'kmod' brings it; it needs libzstd1, liblzma5 and "
 			      "libcrypto of libssl3");
+	}
+}
+
+/*
+ * A file system that the kernel has as a module needs that module: in the initramfs, or in the root,
+ * where only what the spec lists is. Those that are never modules are not known to modules.builtin.
+ */
+static void check_file_systems(struct checker *checker)
+{
+	static const char *const modular[] = {"ext4",     "xfs",   "btrfs",   "f2fs", "vfat",
+					      "squashfs", "erofs", "overlay", NULL};
+	const struct spec *spec = checker->spec;
+	const char *below = check_root_modules(checker->root, checker->pool);
+
+	for (size_t i = 0; below && i < spec->mount_count; i++) {
+		const struct text *type = &spec->mounts[i].type;
+		struct module_list list = {0};
+		const char *missing = NULL;
+		bool found = type->text == NULL;
+		for (size_t j = 0; !found && j < spec->kernel.storage_count; j++)
+			found |= strcmp(spec->kernel.storage[j].name.text, type->text) == 0;
+		for (size_t j = 0; !found && modular[j]; j++) {
+			if (strcmp(modular[j], type->text) != 0)
+				continue;
+			if (modules_resolve(pool_printf(checker->pool, "%s/%s", checker->root,
+							below),
+					    &type->text, 1, &list, &missing) == -ENOENT)
+				diagnose(checker->diagnostics, type->where,
+					 "the kernel has '%s' as a module, which is in none of "
+					 "'kernel.modules', 'kernel.storage', 'kernel.on-demand'",
+					 type->text);
+			else
+				modules_free(&list);
+		}
 	}
 }
 
@@ -343,7 +322,9 @@ int check_root(const struct spec *spec, const char *root, struct diagnostics *di
 		check_directory(&checker, &spec->services[i]);
 	check_mounts(&checker);
 	check_paths(&checker);
+	check_sandboxes(spec, checker.fd, diagnostics);
 	check_modules(&checker);
+	check_file_systems(&checker);
 	check_sysctls(&checker);
 	check_programs(spec, checker.fd, diagnostics);
 	close(checker.fd);

@@ -263,8 +263,12 @@ static int compile_boot(struct session *session, const struct options *options, 
 		parameters[i] = compile_module_parameters(kernel->storage, kernel->storage_count,
 							  list.paths[i]);
 	}
-	error = compile_boot_plan(spec, paths, parameters, list.count, options->keys,
-				  options->key_count, NULL, &session->diagnostics, bytes, size);
+	struct boot_facts facts = {.modules = paths,
+				   .parameters = parameters,
+				   .module_count = list.count,
+				   .keys = options->keys,
+				   .key_count = options->key_count};
+	error = compile_boot_plan(spec, &facts, NULL, &session->diagnostics, bytes, size);
 	modules_free(&list);
 	return error;
 }

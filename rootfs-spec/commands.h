@@ -11,5 +11,6 @@ enum { COMMAND_OK = 0, COMMAND_WRONG = 1, COMMAND_USAGE = 2 };
 int command_check(int argc, char **argv);
 int command_compile(int argc, char **argv);
 int command_show(int argc, char **argv);
+int command_policy(int argc, char **argv);
 
 #endif

@@ -2,8 +2,10 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "rootfs-spec/compile_parts.h"
+#include "rootfs-spec/spec_parts.h"
 #include "rootfs-spec/sha256.h"
 
 plan_str compile_text(struct compiler *compiler, const char *text)
@@ -34,14 +36,19 @@ static const char *controllers_text(const struct texts *controllers, struct pool
 static struct plan_list put_healthy(struct compiler *compiler)
 {
 	const struct spec *spec = compiler->spec;
-	const struct texts *names = &spec->slots.healthy_services;
-	uint32_t *indices = pool_alloc(compiler->pool, (names->count + 1) * sizeof(*indices));
+	const struct texts *lists[] = {&spec->slots.healthy_services,
+				       &spec->slots.healthy_commands};
+	uint32_t *indices = pool_alloc(compiler->pool,
+				       (lists[0]->count + lists[1]->count + 1) * sizeof(*indices));
 	size_t count = 0;
 
-	for (size_t i = 0; i < names->count; i++)
-		for (uint32_t j = 0; j < spec->service_count; j++)
-			if (strcmp(spec->services[j].name.text, names->list[i].text) == 0)
-				indices[count++] = compiler->place[j];
+	for (size_t k = 0; k < 2; k++)
+		for (size_t i = 0; i < lists[k]->count; i++) {
+			uint32_t index = spec_find_service(spec, lists[k]->list[i].text);
+
+			if (index != PLAN_NONE)
+				indices[count++] = compiler->place[index];
+		}
 	return plan_write_refs(compiler->writer, indices, count);
 }
 
@@ -54,11 +61,28 @@ static void put_system(struct compiler *compiler)
 	system->image_version = compile_text(compiler, spec->version.text);
 	system->hostname = compile_text(compiler, spec->hostname.text);
 	system->tries = spec->slots.tries;
+	system->critical = spec->critical;
 	if (spec->rescue_console)
 		system->flags |= PLAN_SYSTEM_RESCUE;
 }
 
-static void put_node(struct compiler *compiler)
+/* The build put the certificates there: 0.der and so on. */
+static struct plan_list put_keys(struct compiler *compiler, const char *root)
+{
+	const char *paths[PLAN_MAX_KEYS];
+	size_t count = 0;
+
+	while (root && count < PLAN_MAX_KEYS) {
+		const char *path = pool_printf(compiler->pool, PLAN_NODE_KEYS "/%zu.der", count);
+
+		if (access(pool_printf(compiler->pool, "%s%s", root, path), F_OK) < 0)
+			break;
+		paths[count++] = path;
+	}
+	return plan_write_strings(compiler->writer, paths, count);
+}
+
+static void put_node(struct compiler *compiler, const char *root)
 {
 	const struct spec *spec = compiler->spec;
 	struct plan_system *system = plan_write_system(compiler->writer);
@@ -67,6 +91,7 @@ static void put_node(struct compiler *compiler)
 		system->flags |= PLAN_SYSTEM_LOOPBACK;
 	if (spec->machine_id)
 		system->flags |= PLAN_SYSTEM_MACHINE_ID;
+	system->keys = put_keys(compiler, root);
 	system->sysctls = compile_settings(compiler, spec->sysctls, spec->sysctl_count, true);
 	system->healthy = put_healthy(compiler);
 	system->healthy_for_ns = spec->slots.healthy_for_ns;
@@ -131,15 +156,26 @@ int compile_node_plan(const struct spec *spec, const char *root, const uint8_t b
 	if (!error)
 		error = compile_policies(&compiler);
 	compile_services(&compiler);
-	put_node(&compiler);
+	put_node(&compiler, root);
 	return finish(&compiler, build_id, error, bytes, size);
 }
 
-int compile_boot_plan(const struct spec *spec, const char *const *modules,
-		      const char *const *parameters, size_t module_count, const char *const *keys,
-		      size_t key_count, const uint8_t build_id[32], struct diagnostics *diagnostics,
-		      void **bytes, size_t *size)
+static void put_kernel(struct compiler *compiler, const struct boot_facts *facts)
 {
+	struct plan_system *system = plan_write_system(compiler->writer);
+
+	if (facts->kernel_release == NULL)
+		return;
+	system->kernel_release = compile_text(compiler, facts->kernel_release);
+	system->kernel_cmdline = compile_text(compiler, facts->kernel_cmdline);
+	memcpy(system->kernel_sha256, facts->kernel_sha256, sizeof(system->kernel_sha256));
+}
+
+int compile_boot_plan(const struct spec *spec, const struct boot_facts *facts,
+		      const uint8_t build_id[32], struct diagnostics *diagnostics, void **bytes,
+		      size_t *size)
+{
+	const char *const *parameters = facts->parameters;
 	struct compiler compiler = {.spec = spec,
 				    .pool = spec->pool,
 				    .diagnostics = diagnostics,
@@ -148,13 +184,14 @@ int compile_boot_plan(const struct spec *spec, const char *const *modules,
 	if (!compiler.writer)
 		return -ENOMEM;
 	put_system(&compiler);
-	for (size_t i = 0; i < module_count; i++) {
+	for (size_t i = 0; i < facts->module_count; i++) {
 		struct plan_module module = {
-			.path = compile_text(&compiler, modules[i]),
+			.path = compile_text(&compiler, facts->modules[i]),
 			.parameters = compile_text(&compiler, parameters ? parameters[i] : NULL)};
 		plan_write_module(compiler.writer, &module);
 	}
-	plan_write_system(compiler.writer)->keys = plan_write_strings(compiler.writer, keys,
-								      key_count);
+	plan_write_system(compiler.writer)->keys = plan_write_strings(compiler.writer, facts->keys,
+								      facts->key_count);
+	put_kernel(&compiler, facts);
 	return finish(&compiler, build_id, 0, bytes, size);
 }

@@ -18,14 +18,21 @@
 int compile_node_plan(const struct spec *spec, const char *root, const uint8_t build_id[32],
 		      struct diagnostics *diagnostics, void **bytes, size_t *size);
 
-/*
- * The boot plan: the given modules (absolute paths in the initramfs, in load order, parameters
- * matching or NULL) and keys (absolute paths of certificates there).
- */
-int compile_boot_plan(const struct spec *spec, const char *const *modules,
-		      const char *const *parameters, size_t module_count, const char *const *keys,
-		      size_t key_count, const uint8_t build_id[32], struct diagnostics *diagnostics,
-		      void **bytes, size_t *size);
+/* What the boot plan says of the initramfs that it is for. */
+struct boot_facts {
+	const char *const *modules;    /* absolute paths in the initramfs, in load order */
+	const char *const *parameters; /* of each, or NULL */
+	size_t module_count;
+	const char *const *keys; /* absolute paths of certificates there */
+	size_t key_count;
+	const char *kernel_release; /* NULL: not known */
+	const char *kernel_cmdline;
+	const uint8_t *kernel_sha256;
+};
+
+int compile_boot_plan(const struct spec *spec, const struct boot_facts *facts,
+		      const uint8_t build_id[32], struct diagnostics *diagnostics, void **bytes,
+		      size_t *size);
 
 /*
  * How a stored module is loaded: parameters by module name for compile_boot_plan(); "" for none.

@@ -4,6 +4,7 @@
 
 #include "rootfs-spec/compile_parts.h"
 #include "rootfs-spec/mount_options.h"
+#include "rootfs-spec/slot_layer.h"
 
 /* A name for a path that no other path has: '/' and '%' as in a URL. */
 static const char *escaped(const char *path, struct pool *pool)
@@ -29,7 +30,10 @@ static void put_layers(struct compiler *compiler, const struct spec_mount *from,
 	mount->lowers = compile_texts(compiler, &from->lowers);
 	if (!upper)
 		return;
-	if (strcmp(upper, "tmpfs") == 0)
+	if (from->flags & PLAN_MOUNT_SLOT_LAYER)
+		upper = work = pool_printf(compiler->pool, SLOT_LAYER_BASE "/%s",
+					   escaped(from->target.text, compiler->pool));
+	else if (strcmp(upper, "tmpfs") == 0)
 		upper = pool_printf(compiler->pool, "/run/keelson/overlay/%s/upper",
 				    escaped(from->target.text, compiler->pool));
 	if (!work)

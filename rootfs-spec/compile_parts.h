@@ -27,8 +27,14 @@ struct plan_list compile_settings(struct compiler *compiler, const struct spec_s
 
 int compile_modules(struct compiler *compiler, const char *root);
 void compile_mounts(struct compiler *compiler);
-void compile_paths(struct compiler *compiler); /* and the directories that log files are in */
-int compile_policies(struct compiler *compiler);
+void compile_paths(struct compiler *compiler);   /* and the directories that log files are in */
+int compile_policies(struct compiler *compiler); /* those that are used */
+
+/* The index in the plan of a policy that is used; PLAN_NONE for no name. */
+uint32_t compile_policy_index(const struct spec *spec, const char *name);
+
+struct plan_list compile_sandbox(struct compiler *compiler, const struct spec_sandbox *entries,
+				 size_t count);
 void compile_services(struct compiler *compiler); /* fills compiler->place */
 
 #endif

@@ -3,14 +3,6 @@
 
 #include "rootfs-spec/compile_parts.h"
 
-static uint32_t policy_index(const struct spec *spec, const char *name)
-{
-	for (uint32_t i = 0; name && i < spec->policy_count; i++)
-		if (strcmp(spec->policies[i].name.text, name) == 0)
-			return i;
-	return PLAN_NONE;
-}
-
 static struct plan_list put_limits(struct compiler *compiler, const struct spec_service *from)
 {
 	struct plan_list list = {0};
@@ -26,46 +18,110 @@ static struct plan_list put_limits(struct compiler *compiler, const struct spec_
 	return list;
 }
 
-static struct plan_list put_probes(struct compiler *compiler, const struct spec_service *from)
+static struct plan_command command_of(struct compiler *compiler, const struct texts *argv,
+				      uint64_t timeout_ns)
+{
+	return (struct plan_command){.argv = compile_texts(compiler, argv),
+				     .timeout_ns = timeout_ns};
+}
+
+static struct plan_list put_probes(struct compiler *compiler, const struct spec_probe *from,
+				   size_t count)
+{
+	struct plan_probe *probes = pool_alloc(compiler->pool, (count + 1) * sizeof(*probes));
+
+	for (size_t i = 0; i < count; i++) {
+		probes[i] =
+			(struct plan_probe){.kind = from[i].kind,
+					    .number = from[i].number,
+					    .command = PLAN_NONE,
+					    .target = compile_text(compiler, from[i].target.text),
+					    .interval_ns = from[i].interval_ns,
+					    .timeout_ns = from[i].timeout_ns,
+					    .failures = from[i].failures};
+		if (probes[i].kind != PLAN_PROBE_COMMAND)
+			continue;
+		struct plan_command command = command_of(compiler, &from[i].command,
+							 from[i].timeout_ns);
+		probes[i].command = plan_write_command(compiler->writer, &command);
+	}
+	return count ? plan_write_probes(compiler->writer, probes, count) : (struct plan_list){0};
+}
+
+static struct plan_list put_commands(struct compiler *compiler, const struct spec_commands *from)
 {
 	struct plan_list list = {0};
 
-	for (size_t i = 0; i < from->probe_count; i++) {
-		struct plan_probe probe = {.kind = from->probes[i].kind,
-					   .port = from->probes[i].port,
-					   .target = compile_text(compiler,
-								  from->probes[i].target.text),
-					   .interval_ns = from->probes[i].interval_ns};
-		uint32_t index = plan_write_probe(compiler->writer, &probe);
+	for (size_t i = 0; i < from->count; i++) {
+		struct plan_command command = command_of(compiler, &from->list[i].argv,
+							 from->list[i].timeout_ns);
+		if (from->list[i].optional)
+			command.flags = PLAN_COMMAND_OPTIONAL;
+		uint32_t index = plan_write_command(compiler->writer, &command);
 		if (i == 0)
-			list = (struct plan_list){index, (uint32_t)from->probe_count};
+			list = (struct plan_list){index, (uint32_t)from->count};
 	}
 	return list;
 }
 
+static struct plan_list put_conditions(struct compiler *compiler, const struct spec_service *from)
+{
+	struct plan_list list = {0};
+
+	for (size_t i = 0; i < from->condition_count; i++) {
+		const struct spec_condition *one = &from->conditions[i];
+		struct plan_condition condition = {.kind = one->kind,
+						   .flags = one->negated ? PLAN_CONDITION_NOT : 0,
+						   .value = compile_text(compiler,
+									 one->value.text)};
+		uint32_t index = plan_write_condition(compiler->writer, &condition);
+		if (i == 0)
+			list = (struct plan_list){index, (uint32_t)from->condition_count};
+	}
+	return list;
+}
+
+struct plan_list compile_sandbox(struct compiler *compiler, const struct spec_sandbox *entries,
+				 size_t count)
+{
+	struct plan_list list = {0};
+
+	for (size_t i = 0; i < count; i++) {
+		const struct spec_sandbox *one = &entries[i];
+		struct plan_sandbox sandbox = {.kind = one->kind,
+					       .flags = one->optional ? PLAN_SANDBOX_OPTIONAL : 0,
+					       .path = compile_text(compiler, one->path.text),
+					       .source = compile_text(compiler, one->source.text)};
+		uint32_t index = plan_write_sandbox(compiler->writer, &sandbox);
+		if (i == 0)
+			list = (struct plan_list){index, (uint32_t)count};
+	}
+	return list;
+}
+
+/* Words up to the last one that has a CPU: the plan knows no other form. */
+static struct plan_blob put_cpus(struct compiler *compiler, const struct spec_service *from)
+{
+	size_t words = PLAN_MAX_CPUS / 64;
+
+	while (words && !from->cpus[words - 1])
+		words--;
+	return plan_write_blob(compiler->writer, from->cpus, words * sizeof(from->cpus[0]));
+}
+
 static void put_service(struct compiler *compiler, const struct spec_service *from)
 {
+	/* In statements of their own: the same spec gives the same bytes from any compiler. */
 	struct plan_service service = {
-		.name = compile_text(compiler, from->name.text),
 		.kind = from->kind,
 		.flags = from->flags,
 		.restart = from->restart,
 		.kill = from->kill,
 		.output = from->output,
-		.output_path = compile_text(compiler, from->output_path.text),
 		.stop_signal = from->stop_signal,
 		.log_max_bytes = from->log_max_bytes,
 		.log_keep = from->log_keep,
-		.policy = policy_index(compiler->spec, from->policy.text),
-		.argv = compile_texts(compiler, &from->exec),
-		.environment = compile_texts(compiler, &from->environment),
-		.directory = compile_text(compiler, from->directory.text),
-		.cgroup = compile_text(compiler, from->cgroup.text),
-		.cgroup_settings = compile_settings(compiler, from->cgroup_settings,
-						    from->cgroup_setting_count, false),
-		.limits = put_limits(compiler, from),
-		.probes = put_probes(compiler, from),
-		.groups = plan_write_refs(compiler->writer, from->groups, from->group_count),
+		.policy = compile_policy_index(compiler->spec, from->policy.text),
 		.uid = from->uid,
 		.gid = from->gid,
 		.oom_score_adj = from->oom_score_adj,
@@ -77,7 +133,39 @@ static void put_service(struct compiler *compiler, const struct spec_service *fr
 		.backoff_min_ns = from->backoff_min_ns,
 		.backoff_max_ns = from->backoff_max_ns,
 		.stable_ns = from->stable_ns,
+		.watchdog_ns = from->watchdog_ns,
+		.timer_first_ns = from->timer_first_ns,
+		.timer_every_ns = from->timer_every_ns,
+		.timer_jitter_ns = from->timer_jitter_ns,
+		.reload_signal = from->reload_signal,
+		.reload_command = PLAN_NONE,
+		.scheduler = from->scheduler,
+		.scheduler_priority = from->scheduler_priority,
+		.io_priority = from->io_priority,
 	};
+
+	memcpy(service.exits_clean, from->exits_clean, sizeof(service.exits_clean));
+	memcpy(service.exits_final, from->exits_final, sizeof(service.exits_final));
+	service.name = compile_text(compiler, from->name.text);
+	service.output_path = compile_text(compiler, from->output_path.text);
+	service.argv = compile_texts(compiler, &from->exec);
+	service.environment = compile_texts(compiler, &from->environment);
+	service.directory = compile_text(compiler, from->directory.text);
+	service.cgroup = compile_text(compiler, from->cgroup.text);
+	service.cgroup_settings = compile_settings(compiler, from->cgroup_settings,
+						   from->cgroup_setting_count, false);
+	service.limits = put_limits(compiler, from);
+	/* Readiness first: a plan has its polled probes in this order (plan_check_sharing()). */
+	service.probes = put_probes(compiler, from->probes, from->probe_count);
+	service.liveness = put_probes(compiler, from->liveness, from->liveness_count);
+	service.groups = plan_write_refs(compiler->writer, from->groups, from->group_count);
+	service.pre = put_commands(compiler, &from->pre);
+	service.post = put_commands(compiler, &from->post);
+	if (from->reload.count)
+		service.reload_command = put_commands(compiler, &from->reload).first;
+	service.conditions = put_conditions(compiler, from);
+	service.sandbox = compile_sandbox(compiler, from->sandbox, from->sandbox_count);
+	service.affinity = put_cpus(compiler, from);
 	plan_write_service(compiler->writer, &service);
 }
 

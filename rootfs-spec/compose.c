@@ -111,9 +111,12 @@ static int add_programs(const struct programs *programs, struct tree *tree)
 		const char *path;
 	} own[] = {{"keelson-init", "/usr/sbin/init"},
 		   {"keelson-log", "/usr/lib/keelson/keelson-log"},
+		   {"keelson-slot", "/usr/lib/keelson/keelson-slot"},
 		   {"keelctl", "/usr/bin/keelctl"}};
+	/* What people and node scripts call (keelctl(1)). */
 	static const char *const called[] = {"/usr/sbin/reboot", "/usr/sbin/poweroff",
-					     "/usr/sbin/halt"};
+					     "/usr/sbin/halt", "/usr/sbin/shutdown",
+					     "/usr/bin/systemctl"};
 	int error = 0;
 
 	for (size_t i = 0; i < sizeof(own) / sizeof(own[0]) && error == 0; i++) {
@@ -142,8 +145,9 @@ static const char *go_architecture(void)
 /* `name` is that of a program, NULL for a file of this machine. */
 static void tell_missing(struct text source, const char *name, struct diagnostics *diagnostics)
 {
-	static const char *const known[] = {"keelson-pause", "kubelet", "keelson-init",
-					    "keelson-log", "keelctl"};
+	static const char *const known[] = {"keelson-pause", "kubelet",      "keelson-init",
+					    "keelson-log",   "keelson-slot", "keelctl",
+					    "keelson-learn"};
 	const char *nearest = name == NULL
 				      ? NULL
 				      : nearest_name(name, known, sizeof(known) / sizeof(known[0]));

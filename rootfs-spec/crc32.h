@@ -12,4 +12,10 @@
 /* Continue `crc` (0 to begin) over `size` bytes: crc32(crc32(0, a), b) is the CRC of ab. */
 uint32_t crc32(uint32_t crc, const void *bytes, size_t size);
 
+/*
+ * The CRC of `size` bytes as if the four at offset `field` were zero: how every record here, and the
+ * header of a GPT, holds its own. `field` + 4 is at most `size`.
+ */
+uint32_t crc32_without(const void *bytes, size_t size, size_t field);
+
 #endif

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "rootfs-spec/disk.h"
 
+#include "rootfs-spec/boot_entry.h"
 #include "rootfs-spec/files.h"
 #include "rootfs-spec/gpt_types.h"
 #include "rootfs-spec/identity.h"
 #include "rootfs-spec/report.h"
 #include "rootfs-spec/rootimage.h"
 #include "rootfs-spec/run.h"
+#include "rootfs-spec/sha256.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -36,48 +38,82 @@ static int run_step(const char *step, const char *const *argv)
 	return run(&call);
 }
 
-/*
- * A Boot Loader Specification entry beside kernel and initramfs
- * (https://uapi-group.org/specifications/specs/boot_loader_specification/).
- */
-static int write_boot_entry(const struct disk *disk, struct pool *pool, const char *path)
-{
-	const char *text = pool_printf(pool,
-				       "title keelson %s\nlinux /keelson/vmlinuz\n"
-				       "initrd /keelson/initramfs.zst\noptions %s\n",
-				       disk->name, disk->cmdline);
+/* What lies on the ESP, and how it is called there. */
+struct esp_names {
+	char vmlinuz[BOOT_ENTRY_NAME_BYTES];
+	char initramfs[BOOT_ENTRY_NAME_BYTES];
+};
 
+static int name_files(const struct disk *disk, struct esp_names *names)
+{
+	uint8_t sha256[SHA256_BYTES];
+	int error = sha256_file(disk->initramfs, sha256);
+
+	if (error < 0)
+		return report_errno(-error, "read %s", disk->initramfs);
+	boot_entry_vmlinuz(names->vmlinuz, disk->kernel_sha256);
+	boot_entry_initramfs(names->initramfs, sha256);
+	return 0;
+}
+
+static int write_boot_entry(const struct disk *disk, const struct esp_names *names,
+			    const char *path)
+{
+	char text[BOOT_ENTRY_BYTES];
+	const struct boot_entry entry = {.name = disk->name,
+					 .version = disk->version,
+					 .vmlinuz = names->vmlinuz,
+					 .initramfs = names->initramfs,
+					 .options = disk->cmdline};
+
+	if (boot_entry_format(text, sizeof(text), &entry, NULL) < 0)
+		return report_refusal("the kernel's command line is too long");
 	return file_write(path, text, strlen(text), 0644);
+}
+
+static int copy_to_esp(struct pool *pool, const char *image, const char *from, const char *to)
+{
+	const char *copy[] = {"mcopy", "-i", image, from, pool_printf(pool, "::/%s", to), NULL};
+
+	return run_step("fill the EFI system partition", copy);
+}
+
+static int fill_esp(const struct disk *disk, struct pool *pool, const char *image)
+{
+	const char *entry = pool_printf(pool, "%s/keelson.conf", disk->scratch);
+	const char *mkdir[] = {"mmd",       "-i",
+			       image,       "::/" BOOT_ENTRY_DIRECTORY,
+			       "::/loader", "::/loader/entries",
+			       NULL};
+	struct esp_names names;
+	int error = name_files(disk, &names);
+
+	if (error == 0)
+		error = write_boot_entry(disk, &names, entry);
+	if (error == 0)
+		error = run_step("fill the EFI system partition", mkdir);
+	if (error == 0)
+		error = copy_to_esp(pool, image, disk->vmlinuz,
+				    pool_printf(pool, BOOT_ENTRY_DIRECTORY "/%s", names.vmlinuz));
+	if (error == 0)
+		error = copy_to_esp(pool, image, disk->initramfs,
+				    pool_printf(pool, BOOT_ENTRY_DIRECTORY "/%s", names.initramfs));
+	return error < 0 ? error : copy_to_esp(pool, image, entry, BOOT_ENTRY_PATH);
 }
 
 static int make_esp(const struct disk *disk, struct pool *pool, const char *image)
 {
-	const char *entry = pool_printf(pool, "%s/keelson.conf", disk->scratch);
 	char serial[9];
 	int error;
 
 	identity_serial(disk->build_id, "esp", serial);
 	const char *mkfs[] = {"mkfs.vfat", "--invariant", "-i",  serial,
 			      "-n",        "KEELSON",     image, NULL};
-	const char *mkdir[] = {"mmd", "-i", image, "::/keelson", "::/loader", "::/loader/entries",
-			       NULL};
-	const char *copy[] = {"mcopy",         "-i",          image, disk->vmlinuz,
-			      disk->initramfs, "::/keelson/", NULL};
-	const char *copy_entry[] = {"mcopy", "-i", image, entry, "::/loader/entries/", NULL};
-	static const char step[] = "make the EFI system partition";
 
 	error = make_sparse(image, disk->esp_bytes);
 	if (error == 0)
-		error = run_step(step, mkfs);
-	if (error == 0 && disk->vmlinuz == NULL)
-		return 0;
-	if (error == 0)
-		error = write_boot_entry(disk, pool, entry);
-	if (error == 0)
-		error = run_step(step, mkdir);
-	if (error == 0)
-		error = run_step(step, copy);
-	return error < 0 ? error : run_step(step, copy_entry);
+		error = run_step("make the EFI system partition", mkfs);
+	return error < 0 || disk->vmlinuz == NULL ? error : fill_esp(disk, pool, image);
 }
 
 /* Made here so that a node's first boot need not do it. */

@@ -17,9 +17,11 @@ struct disk {
 	const char *path;    /* the file to make */
 	const char *scratch; /* a directory for parts that go into it */
 	const uint8_t *build_id;
-	const char *name;    /* of the image, for the boot entry */
+	const char *name; /* of the image, for the boot entry */
+	const char *version;
 	const char *cmdline; /* kernel command line of the boot entry */
-	const char *root;    /* files of the slots */
+	const uint8_t *kernel_sha256;
+	const char *root; /* files of the slots */
 	const char *verity;
 	const char *header;
 	const char *vmlinuz; /* of the ESP; NULL: an image without a kernel */

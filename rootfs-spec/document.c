@@ -14,7 +14,8 @@
 #include "rootfs-spec/view.h"
 
 #define MAX_EXTENDS 8u /* generations */
-#define MAX_PLACES 4u  /* where a profile is looked up */
+#define POLICIES_PROFILE "policies"
+#define MAX_PLACES 4u /* where a profile is looked up */
 
 struct loader {
 	struct pool *pool;
@@ -266,6 +267,70 @@ static struct node *load(struct loader *loader, const char *path, struct where f
 	return load_source(loader, source);
 }
 
+/* ---- policies that come with keelson ---- */
+
+static struct node *free_map(struct loader *loader, struct node *root, const char *key)
+{
+	struct node_entry *entry = node_entry(root, key);
+
+	if (entry)
+		return entry->value;
+	struct node *map = pool_alloc(loader->pool, sizeof(*map));
+	*map = (struct node){.kind = NODE_MAP, .where = root->where};
+	POOL_GROW(loader->pool, root->entries, root->count);
+	root->entries[root->count++] = (struct node_entry){key, root->where, map};
+	return map;
+}
+
+/*
+ * A policy that the spec names and does not have is looked up in the profile of policies, and so is
+ * the one that it extends.
+ */
+static void import_policy(struct loader *loader, struct node *root, const struct node *name,
+			  struct node **curated)
+{
+	struct node *own = node_value(root, "policies");
+
+	if (!name || name->bad || name->kind != NODE_SCALAR ||
+	    (own && (own->kind != NODE_MAP || node_entry(own, name->text))))
+		return;
+	if (!*curated) {
+		static struct node nothing = {.kind = NODE_MAP};
+		const struct text profile = {POLICIES_PROFILE, name->where};
+		const char *path = loader->count <= MAX_EXTENDS ? find_base(loader, profile) : NULL;
+		struct node *document = path ? load(loader, path, name->where) : NULL;
+		*curated = document ? node_value(document, "policies") : NULL;
+		if (!*curated || (*curated)->kind != NODE_MAP)
+			*curated = &nothing;
+	}
+	const struct node_entry *found = node_entry(*curated, name->text);
+	if (!found)
+		return;
+	own = free_map(loader, root, "policies");
+	POOL_GROW(loader->pool, own->entries, own->count);
+	own->entries[own->count++] = *found;
+}
+
+static void import_policies(struct loader *loader, struct node *root)
+{
+	static const struct {
+		const char *map;
+		const char *key;
+	} names[] = {{"services", "policy"}, {"policies", "extends"}};
+	struct node *curated = NULL;
+
+	for (size_t i = 0; i < 2; i++) {
+		const struct node *map = node_value(root, names[i].map);
+		/* Policies that come in are looked at, too: they are behind the others. */
+		for (size_t j = 0; map && map->kind == NODE_MAP && j < map->count; j++) {
+			const struct node *value = map->entries[j].value;
+			if (value->kind == NODE_MAP)
+				import_policy(loader, root, node_value(value, names[i].key),
+					      &curated);
+		}
+	}
+}
+
 int document_load(const char *path, const char *profiles, struct pool *pool,
 		  struct diagnostics *diagnostics, struct node **root)
 {
@@ -274,6 +339,8 @@ int document_load(const char *path, const char *profiles, struct pool *pool,
 	*root = load(&loader, path, (struct where){0});
 	if (loader.error)
 		return loader.error;
+	if (*root)
+		import_policies(&loader, *root);
 	return diagnostics->errors || !*root ? -EINVAL : 0;
 }
 
@@ -286,5 +353,7 @@ int document_read(const char *path, const char *text, size_t size, const char *p
 	*source = (struct source){path, pool_copy(pool, text, size), size, 0};
 	loader.count = 1;
 	*root = load_source(&loader, source);
+	if (*root)
+		import_policies(&loader, *root);
 	return diagnostics->errors || !*root ? -EINVAL : 0;
 }

@@ -68,6 +68,40 @@ int file_read(const char *path, struct bytes *content)
 	return 0;
 }
 
+int file_stream(const char *path, uint64_t offset, uint64_t size, file_sink sink, void *context)
+{
+	static uint8_t buffer[1 << 20];
+	cleanup_fd int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int error = 0;
+
+	if (fd < 0)
+		return report_errno(errno, "read %s", path);
+	while (size > 0 && error == 0) {
+		size_t want = size < sizeof(buffer) ? (size_t)size : sizeof(buffer);
+		ssize_t n = pread(fd, buffer, want, (off_t)offset);
+
+		if (n < 0)
+			return report_errno(errno, "read %s", path);
+		if (n == 0)
+			return report_refusal("%s ends too early", path);
+		error = sink(context, buffer, (size_t)n);
+		offset += (uint64_t)n;
+		size -= (uint64_t)n;
+	}
+	return error;
+}
+
+static int add_portion(void *context, const void *bytes, size_t size)
+{
+	bytes_add(context, bytes, size);
+	return 0;
+}
+
+int file_read_part(const char *path, uint64_t offset, size_t size, struct bytes *content)
+{
+	return file_stream(path, offset, size, add_portion, content);
+}
+
 static int write_all(int fd, const char *data, size_t size)
 {
 	while (size > 0) {
@@ -79,6 +113,17 @@ static int write_all(int fd, const char *data, size_t size)
 		size -= (size_t)n;
 	}
 	return 0;
+}
+
+int file_write_part(const char *path, uint64_t offset, const void *data, size_t size)
+{
+	cleanup_fd int fd = open(path, O_WRONLY | O_CLOEXEC);
+	int error = fd < 0 || lseek(fd, (off_t)offset, SEEK_SET) < 0 ? -errno
+								     : write_all(fd, data, size);
+
+	if (error == 0 && fsync(fd) < 0)
+		error = -errno;
+	return error < 0 ? report_errno(-error, "write %s", path) : 0;
 }
 
 /* A device or a pipe is written to: a rename would put a file into its place. */

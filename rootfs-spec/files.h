@@ -20,6 +20,20 @@ int file_make_directories(const char *path);
 /* Append the file's content to `content`. */
 int file_read(const char *path, struct bytes *content);
 
+/* Append `size` bytes from `offset` on, which it must have. */
+int file_read_part(const char *path, uint64_t offset, size_t size, struct bytes *content);
+
+/* Replace these bytes in a file that is there, and flush them. */
+int file_write_part(const char *path, uint64_t offset, const void *data, size_t size);
+
+/* Takes the next portion; a negative errno ends it all. Told by the sink itself. */
+typedef int (*file_sink)(void *context, const void *bytes, size_t size);
+
+/*
+ * Give `size` bytes from `offset` on to `sink` in portions of one MiB; the file may not end before.
+ */
+int file_stream(const char *path, uint64_t offset, uint64_t size, file_sink sink, void *context);
+
 /*
  * Write a new file through a temporary name beside it; an old one is replaced. What is there and is
  * no regular file, such as /dev/stdout, is written to.

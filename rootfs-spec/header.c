@@ -27,14 +27,14 @@ static int put_text(uint8_t *field, size_t size, const char *text)
 }
 
 int header_fill(const struct header_facts *facts, const struct signer *signer,
-		uint32_t signature_bytes, struct slot_header *header)
+		struct slot_header *header)
 {
 	const struct verity_tree *tree = facts->tree;
 
 	*header = (struct slot_header){
 		.version = SLOT_HEADER_VERSION,
 		.size_bytes = SLOT_HEADER_BYTES,
-		.signature_bytes = signature_bytes,
+		.signature_bytes = signer->certificate.signature_bytes,
 		.machine = MACHINE,
 		.security_epoch = facts->security_epoch,
 		.data_blocks = tree->data_blocks,
@@ -46,7 +46,8 @@ int header_fill(const struct header_facts *facts, const struct signer *signer,
 	};
 	memcpy(header->magic, SLOT_HEADER_MAGIC, sizeof(header->magic));
 	memcpy(header->build_id, facts->build_id, sizeof(header->build_id));
-	memcpy(header->key_id, signer->key_id, sizeof(header->key_id));
+	memcpy(header->key_id, signer->certificate.id, sizeof(header->key_id));
+	memcpy(header->key_name, signer->certificate.name, sizeof(header->key_name));
 	memcpy(header->root_hash, tree->root_hash, sizeof(header->root_hash));
 	memcpy(header->salt, tree->salt, sizeof(header->salt));
 	memcpy(header->kernel_sha256, facts->kernel_sha256, sizeof(header->kernel_sha256));
@@ -57,28 +58,14 @@ int header_fill(const struct header_facts *facts, const struct signer *signer,
 	return 0;
 }
 
-/* The size of a signature is the size of the key; the header, which is signed, says it. */
-static int signature_size(const struct signer *signer, uint32_t *size)
-{
-	struct bytes probe = {0};
-	int error = sign(signer, "", 0, &probe);
-
-	*size = (uint32_t)probe.size;
-	bytes_free(&probe);
-	return error;
-}
-
 int header_make(const struct header_facts *facts, const struct signer *signer,
 		struct bytes *partition)
 {
 	struct slot_header header;
 	const char *reason = NULL;
-	uint32_t size;
-	int error = signature_size(signer, &size);
+	int error;
 
-	if (error < 0)
-		return error;
-	if (header_fill(facts, signer, size, &header) < 0)
+	if (header_fill(facts, signer, &header) < 0)
 		return report_refusal("slot header: name '%s' or version '%s' is longer than %zu "
 				      "bytes",
 				      facts->name, facts->version, sizeof(header.name) - 1);

@@ -23,7 +23,7 @@ struct header_facts {
 
 /* 0, or -ENAMETOOLONG when name or version do not fit. */
 int header_fill(const struct header_facts *facts, const struct signer *signer,
-		uint32_t signature_bytes, struct slot_header *header);
+		struct slot_header *header);
 
 /*
  * Append the header partition's content up to the marks: header, signature, zeroes to

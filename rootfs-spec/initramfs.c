@@ -6,6 +6,7 @@
 #include "rootfs-spec/plan.h"
 #include "rootfs-spec/report.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <zstd.h>
 
@@ -60,8 +61,13 @@ int initramfs_make(const struct initramfs *initramfs, struct bytes *compressed, 
 	cpio_character_device(&cpio, "dev/console", 0600, 5, 1);
 	error = add_file(&cpio, "init", 0755, initramfs->init);
 	cpio_file(&cpio, PLAN_BOOT_PATH + 1, 0644, initramfs->plan, initramfs->plan_bytes);
-	cpio_file(&cpio, initramfs->certificate_path + 1, 0644, initramfs->certificate,
-		  initramfs->certificate_bytes);
+	for (size_t i = 0; i < initramfs->trust->count; i++) {
+		const struct bytes *der = &initramfs->trust->list[i].der;
+		char path[64];
+
+		snprintf(path, sizeof(path), "%s/%zu.der", &PLAN_BOOT_KEYS[1], i);
+		cpio_file(&cpio, path, 0644, der->data, der->size);
+	}
 	for (size_t i = 0; i < initramfs->module_count && error == 0; i++)
 		error = add_file(&cpio, initramfs->modules[i].path + 1, 0644,
 				 initramfs->modules[i].source);

@@ -7,12 +7,12 @@
 #ifndef KEELSON_INITRAMFS_H
 #define KEELSON_INITRAMFS_H
 
+#include "rootfs-spec/certificate.h"
 #include "rootfs-spec/pool.h"
 
 #include <stddef.h>
 
 #define INITRAMFS_MODULES "/keelson/modules"
-#define INITRAMFS_KEYS "/keelson/keys"
 
 struct initramfs_file {
 	const char *path;   /* absolute, in the initramfs */
@@ -25,9 +25,7 @@ struct initramfs {
 	size_t plan_bytes;
 	const struct initramfs_file *modules; /* in load order */
 	size_t module_count;
-	const void *certificate; /* DER */
-	size_t certificate_bytes;
-	const char *certificate_path; /* in the initramfs */
+	const struct trust *trust; /* certificate N is PLAN_BOOT_KEYS "/N.der" */
 };
 
 /* Append the compressed archive to `compressed`; `*plain_bytes` is its size unpacked. */

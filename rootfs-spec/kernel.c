@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "rootfs-spec/kernel.h"
 
+#include "rootfs-spec/boot_entry.h"
 #include "rootfs-spec/files.h"
 #include "rootfs-spec/report.h"
 #include "rootfs-spec/run.h"
@@ -84,10 +85,24 @@ static int resolve_storage(const struct spec *spec, struct pool *pool,
 	return resolve_modules(kernel, pool, all, count, diagnostics, &kernel->storage);
 }
 
+/* What every image says first, so that a spec's own word wins: a kernel that dies before PID 1 runs
+ * would stay dead. */
+#define WORD_OF_EVERY_IMAGE "panic=10"
+
+static const char *command_line(const struct spec *spec, struct pool *pool)
+{
+	const struct texts *words = &spec->kernel.cmdline;
+	const char *line = WORD_OF_EVERY_IMAGE;
+
+	for (size_t i = 0; i < words->count; i++)
+		line = pool_printf(pool, "%s %s", line, words->list[i].text);
+	return line;
+}
+
 int kernel_find(const struct spec *spec, struct pool *pool, const struct package_set *set,
 		struct diagnostics *diagnostics, struct kernel *kernel)
 {
-	*kernel = (struct kernel){0};
+	*kernel = (struct kernel){.cmdline = command_line(spec, pool)};
 	if (spec->kernel.package.text == NULL)
 		return 0;
 	for (size_t i = 0; i < set->count; i++) {
@@ -151,6 +166,9 @@ int kernel_add(const struct spec *spec, const struct kernel *kernel,
 	int error = tree_file(tree, TREE_KEELSON, kernel->package, SLOT_KERNEL_PATH, 0644,
 			      kernel->vmlinuz);
 
+	const char *line = pool_printf(tree->pool, "%s\n", kernel->cmdline);
+
+	tree_content(tree, TREE_KEELSON, "keelson", SLOT_CMDLINE_PATH, 0644, line, strlen(line));
 	return error < 0 ? error : add_modules(spec, kernel, diagnostics, tree);
 }
 

@@ -10,16 +10,19 @@
 #include "rootfs-spec/diagnostics.h"
 #include "rootfs-spec/lock.h"
 #include "rootfs-spec/modules.h"
+#include "rootfs-spec/sha256.h"
 #include "rootfs-spec/spec.h"
 #include "rootfs-spec/tree.h"
 
 /* The kernel as it lies in the cache. */
 struct kernel {
-	const char *package;        /* that brings it */
-	const char *release;        /* "6.1.0-56-cloud-amd64"; NULL: the image has no kernel */
-	const char *vmlinuz;        /* path on the builder's machine */
-	const char *modules;        /* its module directory there */
-	struct module_list storage; /* what the initramfs loads, below `modules`; kernel_free() */
+	const char *package;          /* that brings it */
+	const char *release;          /* "6.1.0-56-cloud-amd64"; NULL: the image has no kernel */
+	const char *vmlinuz;          /* path on the builder's machine */
+	const char *modules;          /* its module directory there */
+	const char *cmdline;          /* the word of every image, then the spec's */
+	uint8_t sha256[SHA256_BYTES]; /* of what lies at SLOT_KERNEL_PATH */
+	struct module_list storage;   /* what the initramfs loads, below `modules`; kernel_free() */
 };
 
 /* Kernel packages, and those that only depend on one, are not unpacked into the root. */
@@ -32,7 +35,7 @@ bool kernel_is_package(const struct package *package);
 int kernel_find(const struct spec *spec, struct pool *pool, const struct package_set *set,
 		struct diagnostics *diagnostics, struct kernel *kernel);
 
-/* Kernel and modules into the tree. */
+/* Kernel, modules and command line into the tree. */
 int kernel_add(const struct spec *spec, const struct kernel *kernel,
 	       struct diagnostics *diagnostics, struct tree *tree);
 

@@ -5,6 +5,7 @@
 
 #include "rootfs-spec/build.h"
 #include "rootfs-spec/commands.h"
+#include "rootfs-spec/image_commands.h"
 #include "rootfs-spec/nearest.h"
 
 static const struct {
@@ -15,7 +16,12 @@ static const struct {
 	{"check", command_check, "find everything that is wrong with a spec"},
 	{"compile", command_compile, "turn a spec into a plan"},
 	{"show", command_show, "print a spec with all it extends, a plan, or the language"},
+	{"policy", command_policy, "what a policy costs, and why each of its lines is there"},
 	{"build", build_command, "make the image that a spec describes"},
+	{"bundle", bundle_command, "make one file of an image, to update nodes with"},
+	{"key", key_command, "make a key, or see whether nodes follow to another"},
+	{"sign", sign_command, "sign an image that was built"},
+	{"verify", verify_command, "see whether an image, bundle or disk is whole and signed"},
 	{"lock", build_lock_command, "write down the packages that a spec resolves to"},
 };
 

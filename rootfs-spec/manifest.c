@@ -15,6 +15,35 @@ static void key_digest(struct bytes *json, const char *key, const uint8_t digest
 	json_key_string(json, key, text);
 }
 
+void manifest_print_signature(const struct certificate *certificate, bool is_signed,
+			      struct bytes *json)
+{
+	key_digest(json, "key_id", certificate->id);
+	bytes_text(json, ",\n  ");
+	json_key_string(json, "key_name", certificate->name);
+	bytes_printf(json, ",\n  \"development_key\": %s,\n  \"signed\": %s,\n",
+		     certificate_is_development(certificate) ? "true" : "false",
+		     is_signed ? "true" : "false");
+}
+
+static void print_keys(const struct manifest *manifest, struct bytes *json)
+{
+	const struct certificate *certificate = manifest->certificate;
+	const struct trust *trust = manifest->trust;
+
+	manifest_print_signature(certificate, manifest->is_signed, json);
+	bytes_printf(json, "  \"release\": %s,\n  \"trusted_keys\": [",
+		     manifest->is_release ? "true" : "false");
+	for (size_t i = 0; i < trust->count; i++) {
+		bytes_text(json, i > 0 ? ",\n    {" : "\n    {");
+		key_digest(json, "key_id", trust->list[i].id);
+		bytes_text(json, ", ");
+		json_key_string(json, "name", trust->list[i].name);
+		bytes_text(json, "}");
+	}
+	bytes_text(json, "\n  ],\n");
+}
+
 static void print_root(const struct slot_header *header, struct bytes *json)
 {
 	bytes_text(json, "  \"root\": {");
@@ -105,8 +134,7 @@ int manifest_print(const struct manifest *manifest, struct bytes *json)
 		     header->machine, (unsigned long long)header->security_epoch);
 	key_digest(json, "build_id", header->build_id);
 	bytes_text(json, ",\n  ");
-	key_digest(json, "key_id", header->key_id);
-	bytes_text(json, ",\n");
+	print_keys(manifest, json);
 	print_root(header, json);
 	print_kernel(manifest, json);
 	print_packages(manifest, json);

@@ -23,19 +23,30 @@ static const struct {
 	[PLAN_PATHS] = {"paths", sizeof(struct plan_path)},
 	[PLAN_SETTINGS] = {"settings", sizeof(struct plan_setting)},
 	[PLAN_MOUNTS] = {"mounts", sizeof(struct plan_mount)},
+	[PLAN_FILTERS] = {"filters", sizeof(struct plan_filter)},
+	[PLAN_LANDLOCK] = {"landlock", sizeof(struct plan_landlock)},
 	[PLAN_POLICIES] = {"policies", sizeof(struct plan_policy)},
 	[PLAN_LIMITS] = {"limits", sizeof(struct plan_limit)},
 	[PLAN_PROBES] = {"probes", sizeof(struct plan_probe)},
+	[PLAN_COMMANDS] = {"commands", sizeof(struct plan_command)},
+	[PLAN_CONDITIONS] = {"conditions", sizeof(struct plan_condition)},
+	[PLAN_SANDBOX] = {"sandbox", sizeof(struct plan_sandbox)},
 	[PLAN_EDGES] = {"edges", sizeof(struct plan_edge)},
 	[PLAN_SERVICES] = {"services", sizeof(struct plan_service)},
 };
 
 /* The file is the structs: a hole would be bytes that nobody wrote and nobody checks. */
 _Static_assert(sizeof(struct plan_header) == 64, "plan header layout");
-_Static_assert(sizeof(struct plan_system) == 88, "plan system layout");
+_Static_assert(sizeof(struct plan_system) == 136, "plan system layout");
 _Static_assert(sizeof(struct plan_mount) == 72, "plan mount layout");
-_Static_assert(sizeof(struct plan_policy) == 56, "plan policy layout");
-_Static_assert(sizeof(struct plan_service) == 184, "plan service layout");
+_Static_assert(sizeof(struct plan_filter) == 16, "plan filter layout");
+_Static_assert(sizeof(struct plan_landlock) == 24, "plan landlock layout");
+_Static_assert(sizeof(struct plan_policy) == 128, "plan policy layout");
+_Static_assert(sizeof(struct plan_command) == 24, "plan command layout");
+_Static_assert(sizeof(struct plan_probe) == 40, "plan probe layout");
+_Static_assert(sizeof(struct plan_condition) == 16, "plan condition layout");
+_Static_assert(sizeof(struct plan_sandbox) == 16, "plan sandbox layout");
+_Static_assert(sizeof(struct plan_service) == 352, "plan service layout");
 
 const char *plan_section_name(uint32_t section)
 {
@@ -56,12 +67,7 @@ static const char *check_header(const struct plan_header *header, size_t size)
 	if (header->zero)
 		return "a reserved field is not zero";
 
-	/* CRC of the file as if the field itself were zero. */
-	static const uint8_t zero[4];
-	const uint8_t *bytes = (const uint8_t *)header;
-	const size_t field = offsetof(struct plan_header, crc32);
-	uint32_t crc = crc32(crc32(0, bytes, field), zero, sizeof(zero));
-	if (crc32(crc, bytes + field + 4, size - field - 4) != header->crc32)
+	if (crc32_without(header, size, offsetof(struct plan_header, crc32)) != header->crc32)
 		return "the checksum does not match";
 	return NULL;
 }
@@ -155,5 +161,7 @@ int plan_verify(const void *base, size_t size, enum plan_kind kind, struct plan 
 		reason = plan_check_graph(plan, &section, &index);
 	if (!reason)
 		reason = plan_check_names(plan, &section, &index);
+	if (!reason)
+		reason = plan_check_sharing(plan, &section, &index);
 	return reason ? refuse(fault, reason, section, index, -EBADMSG) : 0;
 }

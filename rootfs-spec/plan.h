@@ -28,7 +28,7 @@
 #include <stdint.h>
 
 #define PLAN_MAGIC "KEELPLAN" /* 8 bytes, no NUL in the file */
-#define PLAN_VERSION 1u
+#define PLAN_VERSION 3u
 #define PLAN_NONE UINT32_MAX
 #define PLAN_MAX_BYTES (16u << 20) /* a larger file is refused before it is mapped */
 #define PLAN_MAX_SERVICES 4096u
@@ -40,31 +40,49 @@
 #define PLAN_MAX_LIMITS 16u       /* rlimits of a service */
 #define PLAN_MAX_PROBES 32u       /* of a service: world_service.probes_met has a bit for each */
 #define PLAN_MAX_SETTINGS 256u    /* cgroup files of a service */
+#define PLAN_MAX_COMMANDS 16u     /* pre, and post, of a service */
+#define PLAN_MAX_CONDITIONS 16u   /* of a service */
+#define PLAN_MAX_SANDBOX 64u      /* paths that a service sees differently */
+#define PLAN_MAX_CPUS 1024u       /* CPU numbers are below that */
+#define PLAN_MAX_FD 255u          /* descriptor number of a probe */
 #define PLAN_MAX_OPTIONS 256u     /* references, two an option, of a mount */
 #define PLAN_MAX_LOWERS 64u       /* lower layers of an overlay */
-#define PLAN_MAX_KEYS 16u         /* trusted certificates */
+#define PLAN_MAX_KEYS 8u          /* trusted certificates */
 #define PLAN_MAX_FILTER 4096u     /* BPF instructions: BPF_MAXINSNS of linux/bpf_common.h */
+#define PLAN_MAX_FILTERS 8u       /* of a policy: one for each architecture of a machine */
+#define PLAN_MAX_LANDLOCK 128u    /* Landlock rules of a policy */
+#define PLAN_MAX_DEVICES 64u      /* nodes of a private /dev */
+#define PLAN_MAX_DEVICE_CODE 528u /* instructions of a device program */
 #define PLAN_MAX_PATH 4095u       /* bytes of a path */
+#define PLAN_MAX_RELEASE 64u      /* bytes of a kernel's release: uname(2) */
+#define PLAN_MAX_CMDLINE 2047u    /* bytes of a kernel's command line: COMMAND_LINE_SIZE */
 
 #define PLAN_BOOT_PATH "/keelson/boot.plan"    /* in the initramfs */
 #define PLAN_NODE_PATH "/usr/lib/keelson/plan" /* in the slot's root */
+#define PLAN_BOOT_KEYS "/keelson/keys"         /* directory of certificates in the initramfs */
+#define PLAN_NODE_KEYS "/usr/lib/keelson/keys" /* in the slot's root; 0.der, 1.der, ... */
 
 enum plan_kind { PLAN_KIND_BOOT = 1, PLAN_KIND_NODE = 2 };
 
 enum plan_section {
-	PLAN_SYSTEM,   /* exactly one struct plan_system */
-	PLAN_STRINGS,  /* bytes; NUL-terminated strings */
-	PLAN_REFS,     /* uint32_t: string offsets or indices, as the list that names them says */
-	PLAN_BYTES,    /* opaque bytes (BPF programs), each blob 8-aligned */
-	PLAN_MODULES,  /* struct plan_module, in load order */
-	PLAN_PATHS,    /* struct plan_path, in creation order, after the mounts */
-	PLAN_SETTINGS, /* struct plan_setting: sysctls, cgroup files */
-	PLAN_MOUNTS,   /* struct plan_mount, in mount order */
-	PLAN_POLICIES, /* struct plan_policy */
-	PLAN_LIMITS,   /* struct plan_limit */
-	PLAN_PROBES,   /* struct plan_probe */
-	PLAN_EDGES,    /* struct plan_edge: first all `needs` lists, then all `needed_by` lists */
-	PLAN_SERVICES, /* struct plan_service, in topological order */
+	PLAN_SYSTEM,     /* exactly one struct plan_system */
+	PLAN_STRINGS,    /* bytes; NUL-terminated strings */
+	PLAN_REFS,       /* uint32_t: string offsets or indices, as the list that names them says */
+	PLAN_BYTES,      /* opaque bytes (BPF programs), each blob 8-aligned */
+	PLAN_MODULES,    /* struct plan_module, in load order */
+	PLAN_PATHS,      /* struct plan_path, in creation order, after the mounts */
+	PLAN_SETTINGS,   /* struct plan_setting: sysctls, cgroup files */
+	PLAN_MOUNTS,     /* struct plan_mount, in mount order */
+	PLAN_FILTERS,    /* struct plan_filter */
+	PLAN_LANDLOCK,   /* struct plan_landlock */
+	PLAN_POLICIES,   /* struct plan_policy */
+	PLAN_LIMITS,     /* struct plan_limit */
+	PLAN_PROBES,     /* struct plan_probe */
+	PLAN_COMMANDS,   /* struct plan_command */
+	PLAN_CONDITIONS, /* struct plan_condition */
+	PLAN_SANDBOX,    /* struct plan_sandbox, in the order in which they are mounted */
+	PLAN_EDGES,      /* struct plan_edge: first all `needs` lists, then all `needed_by` lists */
+	PLAN_SERVICES,   /* struct plan_service, in topological order */
 	PLAN_SECTION_COUNT
 };
 
@@ -133,11 +151,12 @@ enum plan_source {
 	PLAN_SOURCE_OVERLAY    /* lowers, upper, work */
 };
 
-#define PLAN_MOUNT_MAKE 1u       /* make the file system if the device holds none */
-#define PLAN_MOUNT_GROW 2u       /* grow it to the partition */
-#define PLAN_MOUNT_CHECK 4u      /* fsck unless clean */
-#define PLAN_MOUNT_OPTIONAL 8u   /* a failure is logged, the boot goes on */
-#define PLAN_MOUNT_RECURSIVE 16u /* bind: with everything below */
+#define PLAN_MOUNT_MAKE 1u        /* make the file system if the device holds none */
+#define PLAN_MOUNT_GROW 2u        /* grow it to the partition */
+#define PLAN_MOUNT_CHECK 4u       /* fsck unless clean */
+#define PLAN_MOUNT_OPTIONAL 8u    /* a failure is logged, the boot goes on */
+#define PLAN_MOUNT_RECURSIVE 16u  /* bind: with everything below */
+#define PLAN_MOUNT_SLOT_LAYER 32u /* overlay: `upper` and `work` are where slot_layer.h begins */
 
 struct plan_mount {
 	plan_str target; /* absolute; made if its parent is writable, else must exist */
@@ -155,20 +174,108 @@ struct plan_mount {
 	plan_str work;
 };
 
-/* What a process may do; applied in the order that svc/confine.h gives. Masks have bit n = cap n. */
+/*
+ * A seccomp filter for machines of one architecture. It also judges the calls of the other kinds of
+ * programs that their kernel runs: on x86-64 those of i386 and x32.
+ */
+struct plan_filter {
+	uint32_t audit_arch; /* AUDIT_ARCH_* of linux/audit.h: of the kernel itself */
+	uint32_t zero;
+	struct plan_blob
+		program; /* struct sock_filter[]; verified as the kernel does (plan_filter.h) */
+};
+
+enum plan_landlock_kind {
+	PLAN_LANDLOCK_PATH = 1, /* `access` to everything at `path` and below */
+	PLAN_LANDLOCK_PORT      /* `access` to TCP port `port` */
+};
+
+/* One rule of a Landlock ruleset: landlock_add_rule(2). */
+struct plan_landlock {
+	uint32_t kind;   /* enum plan_landlock_kind */
+	uint32_t flags;  /* PLAN_LANDLOCK_* */
+	uint64_t access; /* LANDLOCK_ACCESS_FS_*, LANDLOCK_ACCESS_NET_*: a part of what is handled */
+	plan_str path;   /* port: "" */
+	uint32_t port;   /* path: 0 */
+};
+#define PLAN_LANDLOCK_OPTIONAL 1u /* left out when `path` does not exist */
+
+/* What Landlock knows in its ABI 6 (linux/landlock.h); a plan holds no other bits. */
+#define PLAN_LANDLOCK_FS_KNOWN \
+	0xffffull /* ABI 1: 0-12; 2: REFER 13; 3: TRUNCATE 14; 5: IOCTL_DEV 15 */
+#define PLAN_LANDLOCK_FILE_KNOWN 0xc007ull /* of them, those that a rule on a file may name */
+#define PLAN_LANDLOCK_NET_KNOWN 0x3ull     /* ABI 4: BIND_TCP, CONNECT_TCP */
+#define PLAN_LANDLOCK_SCOPE_KNOWN 0x3ull   /* ABI 6: ABSTRACT_UNIX_SOCKET, SIGNAL */
+
+enum plan_mode {
+	PLAN_MODE_ENFORCE = 1,
+	/*
+	 * Learn: what would be denied is logged. The filters in the plan answer SECCOMP_RET_LOG where
+	 * they would deny. PID 1 leaves the bounding set and the permitted set as they are (the
+	 * inheritable and ambient ones are given), and loads neither the Landlock rules nor the device
+	 * program; everything else is as in the other mode. The fields say what would be enforced.
+	 */
+	PLAN_MODE_AUDIT
+};
+
+/*
+ * /proc in the mount namespace of the service. Beyond ALL it is a mount of its own: proc(5),
+ * "hidepid" and "subset".
+ */
+enum plan_proc {
+	PLAN_PROC_ALL = 1,  /* the node's own mount */
+	PLAN_PROC_OWN,      /* hidepid=invisible */
+	PLAN_PROC_PROCESSES /* hidepid=invisible, subset=pid: nothing but processes */
+};
+
+/*
+ * What a process may do; applied in the order that svc/confine.h gives. Masks have bit n = cap n.
+ *
+ * Any of `sandbox`, `proc` other than ALL, PRIVATE_DEV and CLONE_NEWNS in `namespaces` needs a mount
+ * namespace. It is a slave of the node's, or with PLAN_POLICY_SHARED_MOUNTS a peer: what the service
+ * mounts reaches the node (the kubelet's volumes must), and only the mounts that a covered path lies
+ * on (/proc, /dev, /sys) become private in it before they are covered. `sandbox` is mounted before the
+ * service's own list; both together hold at most PLAN_MAX_SANDBOX.
+ */
 struct plan_policy {
 	plan_str name;
-	uint32_t flags; /* PLAN_POLICY_* */
+	uint32_t flags;      /* PLAN_POLICY_* */
+	uint32_t mode;       /* enum plan_mode */
+	uint32_t securebits; /* 0: left alone. Applied whether or not there are masks */
 	uint64_t cap_bounding;
 	uint64_t cap_inheritable;
 	uint64_t cap_permitted; /* also effective */
 	uint64_t cap_ambient;
-	uint32_t securebits;
+	uint64_t namespaces; /* CLONE_NEWNS, NEWIPC, NEWUTS, NEWNET, NEWPID, NEWCGROUP of clone(2) */
+	struct plan_list filters;  /* PLAN_FILTERS, each architecture once; none: no filter */
+	struct plan_list sandbox;  /* PLAN_SANDBOX: paths that differ for whoever lives under it */
+	struct plan_list landlock; /* PLAN_LANDLOCK: rules; applied only with PLAN_POLICY_LANDLOCK */
+	uint64_t landlock_fs;      /* handled: denied where no rule gives it */
+	uint64_t landlock_net;
+	uint64_t landlock_scoped;
+	struct plan_list devices; /* PLAN_REFS: strings, nodes below /dev that a private /dev holds */
+	/*
+	 * struct bpf_insn[] of type BPF_PROG_TYPE_CGROUP_DEVICE, attached to the service's group before
+	 * the clone (BPF_F_ALLOW_MULTI: groups below add their own); size 0: none. GPL-compatible, calls
+	 * no helper, reads struct bpf_cgroup_dev_ctx only.
+	 */
+	struct plan_blob device_program;
+	uint32_t proc; /* enum plan_proc */
 	uint32_t zero;
-	struct plan_blob seccomp; /* struct sock_filter[]; size 0: none */
 };
 #define PLAN_POLICY_NO_NEW_PRIVS 1u
-#define PLAN_POLICY_CAPS 2u /* the masks are to be applied */
+#define PLAN_POLICY_CAPS 2u    /* the masks are to be applied */
+#define PLAN_POLICY_KEYRING 4u /* a session keyring of its own: KEYCTL_JOIN_SESSION_KEYRING */
+#define PLAN_POLICY_CONTROL \
+	8u /* may speak to PID 1's control socket; without it the answer is EPERM */
+#define PLAN_POLICY_LANDLOCK 16u
+/* A kernel without Landlock, or of an ABI without some of the handled bits, starts it all the same. */
+#define PLAN_POLICY_LANDLOCK_IF_SUPPORTED 32u
+#define PLAN_POLICY_SHARED_MOUNTS 64u
+#define PLAN_POLICY_PRIVATE_DEV \
+	128u /* /dev is a tmpfs of its own that holds `devices`, pts and shm */
+#define PLAN_POLICY_LOG \
+	256u /* SECCOMP_FILTER_FLAG_LOG: what the filter denies is in the kernel's log */
 
 struct plan_limit {
 	uint32_t resource; /* RLIMIT_* */
@@ -177,26 +284,79 @@ struct plan_limit {
 	uint64_t hard;
 };
 
+/* A program that is run to its end beside a service: a hook, a probe, a reload. */
+struct plan_command {
+	struct plan_list argv; /* PLAN_REFS: strings; argv[0] is an absolute path */
+	uint64_t timeout_ns;   /* never 0; killed when it takes longer, and that is a failure */
+	uint32_t flags;        /* PLAN_COMMAND_* */
+	uint32_t zero;
+};
+#define PLAN_COMMAND_OPTIONAL 1u /* its failure is logged and changes nothing */
+
 enum plan_probe_kind {
 	PLAN_PROBE_EXEC = 1, /* execve succeeded */
 	PLAN_PROBE_NOTIFY,   /* READY=1 by sd_notify(3) */
 	PLAN_PROBE_SOCKET,   /* `target`, an AF_UNIX path, accepts a connection */
-	PLAN_PROBE_HTTP      /* GET `path` on 127.0.0.1:`port` answers 200 */
+	PLAN_PROBE_HTTP,     /* GET `target` on 127.0.0.1:`number` answers 200 */
+	PLAN_PROBE_FD,       /* the service writes a newline to its descriptor `number` */
+	PLAN_PROBE_COMMAND   /* `command` exits with 0 */
 };
 
-/* One condition of readiness; a service is ready when all of its probes have been met. */
+/*
+ * One condition of readiness or of liveness. A service is ready when all of its `probes` have been
+ * met once; one of its `liveness` probes (socket, http, command) that fails `failures` times in a
+ * row while it is up restarts it.
+ */
 struct plan_probe {
-	uint32_t kind; /* enum plan_probe_kind */
-	uint32_t port;
-	plan_str target; /* socket: path; http: request path */
-	uint32_t zero;
+	uint32_t kind;    /* enum plan_probe_kind */
+	uint32_t number;  /* http: port; fd: descriptor, 3 to PLAN_MAX_FD; else 0 */
+	plan_str target;  /* socket: path; http: request path; else "" */
+	uint32_t command; /* command: index into PLAN_COMMANDS; else PLAN_NONE */
 	uint64_t interval_ns;
+	uint64_t timeout_ns; /* of one attempt (http, command); never 0 for these */
+	uint32_t failures;   /* liveness: so many in a row; 0 for a probe of readiness */
+	uint32_t zero;
 };
+
+enum plan_condition_kind {
+	PLAN_CONDITION_PATH = 1,    /* `value` exists (symbolic links are followed) */
+	PLAN_CONDITION_KERNEL_WORD, /* a word of /proc/cmdline is `value`, or begins with `value=` */
+	PLAN_CONDITION_FIRST_BOOT,  /* the state was made in this boot */
+	PLAN_CONDITION_ARCHITECTURE, /* machine of uname(2) */
+	PLAN_CONDITION_VIRTUALIZATION /* "kvm", "qemu", "xen", ..., "vm" for any, "container", "none" */
+};
+
+/* Whether a service has anything to do on this machine: looked at each time before it starts. */
+struct plan_condition {
+	uint32_t kind;  /* enum plan_condition_kind */
+	uint32_t flags; /* PLAN_CONDITION_* */
+	plan_str value;
+	uint32_t zero;
+};
+#define PLAN_CONDITION_NOT 1u /* it must not hold */
+
+enum plan_sandbox_kind {
+	PLAN_SANDBOX_TMP = 1,   /* `path` ("/tmp", "/var/tmp") is a tmpfs of its own */
+	PLAN_SANDBOX_READ_ONLY, /* what is mounted at `path` and below can only be read */
+	PLAN_SANDBOX_HIDDEN,    /* `path` is empty: a directory or a file that nobody may read */
+	PLAN_SANDBOX_BIND,      /* `source` is seen at `path` too */
+	PLAN_SANDBOX_BIND_READ_ONLY
+};
+
+/* One path that a service sees differently: it then has a mount namespace of its own (a slave). */
+struct plan_sandbox {
+	uint32_t kind;  /* enum plan_sandbox_kind */
+	uint32_t flags; /* PLAN_SANDBOX_* */
+	plan_str path;
+	plan_str source; /* bind: path; else "" */
+};
+#define PLAN_SANDBOX_OPTIONAL 1u /* left out when `path` or `source` does not exist */
 
 enum plan_edge_kind {
 	PLAN_EDGE_REQUIRES = 1, /* hard, and ordered */
 	PLAN_EDGE_WANTS,        /* soft, and ordered */
-	PLAN_EDGE_AFTER         /* order only */
+	PLAN_EDGE_AFTER,        /* order only */
+	PLAN_EDGE_CONFLICTS     /* never both: no order; `from` is the later one in the plan */
 };
 
 /* `from` needs `to`. Verified: to < from, so a plan cannot hold a cycle. */
@@ -207,7 +367,11 @@ struct plan_edge {
 	uint32_t zero;
 };
 
-enum plan_service_kind { PLAN_SERVICE_DAEMON = 1, PLAN_SERVICE_ONESHOT };
+enum plan_service_kind {
+	PLAN_SERVICE_DAEMON = 1,
+	PLAN_SERVICE_ONESHOT,
+	PLAN_SERVICE_TIMER /* a oneshot that runs again and again */
+};
 enum plan_restart { PLAN_RESTART_NEVER = 1, PLAN_RESTART_FAILURE, PLAN_RESTART_ALWAYS };
 enum plan_kill { PLAN_KILL_CGROUP = 1, PLAN_KILL_MAIN };
 enum plan_output { PLAN_OUTPUT_NULL = 1, PLAN_OUTPUT_LOG, PLAN_OUTPUT_KMSG, PLAN_OUTPUT_TTY };
@@ -216,6 +380,8 @@ enum plan_output { PLAN_OUTPUT_NULL = 1, PLAN_OUTPUT_LOG, PLAN_OUTPUT_KMSG, PLAN
 #define PLAN_SERVICE_MANUAL 2u   /* not started at boot unless something requires it */
 #define PLAN_SERVICE_LOGGER 4u   /* this is the logger: it gets the read ends of the output pipes */
 #define PLAN_SERVICE_DELEGATE 8u /* the cgroup below is the service's own: nobody rewrites it */
+#define PLAN_SERVICE_NOTIFY_ALL 16u /* sd_notify(3) counts from every process of its cgroup */
+#define PLAN_SERVICE_LOG_DROP 32u   /* output: log; what the logger does not take in time is lost */
 
 struct plan_service {
 	plan_str name;        /* [a-z0-9][a-z0-9._-]*, at most 63 bytes, unique */
@@ -249,8 +415,30 @@ struct plan_service {
 	uint64_t stop_timeout_ns;  /* never 0 */
 	uint64_t backoff_min_ns;
 	uint64_t backoff_max_ns;
-	uint64_t stable_ns; /* up this long: backoff and burst are reset */
+	uint64_t stable_ns;        /* up this long: backoff and burst are reset */
+	uint64_t exits_clean[4];   /* bit n: exit status n is a good end (0 always is) */
+	uint64_t exits_final[4];   /* bit n: exit status n is never followed by a restart */
+	struct plan_list pre;      /* PLAN_COMMANDS: one after the other, before the main process */
+	struct plan_list post;     /* PLAN_COMMANDS: after it ended, however it did */
+	struct plan_list liveness; /* PLAN_PROBES: socket, http, command */
+	struct plan_list conditions; /* PLAN_CONDITIONS: all must hold, else there is nothing to do */
+	struct plan_list sandbox;    /* PLAN_SANDBOX */
+	uint64_t watchdog_ns;        /* WATCHDOG=1 at least so often; 0: not expected */
+	uint64_t timer_first_ns;     /* timer: from when it is wanted to its first run */
+	uint64_t timer_every_ns;     /* timer: from the end of a run to the next; 0: never again */
+	uint64_t timer_jitter_ns;    /* timer: at most so much is added to each, at random */
+	uint32_t reload_signal;      /* 0: none */
+	uint32_t reload_command;     /* index into PLAN_COMMANDS or PLAN_NONE */
+	uint32_t scheduler;          /* SCHED_* of sched(7) */
+	uint32_t scheduler_priority; /* 1 to 99 for SCHED_FIFO and SCHED_RR, else 0 */
+	uint32_t io_priority;        /* as ioprio_set(2) takes it; 0: the kernel's default */
+	uint32_t zero;
+	struct plan_blob
+		affinity; /* as sched_setaffinity(2) takes it: a bit for each CPU; size 0: all */
 };
+
+/* What the node does when a critical service has failed for good. */
+enum plan_critical { PLAN_CRITICAL_REBOOT = 1, PLAN_CRITICAL_POWEROFF, PLAN_CRITICAL_HALT };
 
 #define PLAN_SYSTEM_RESCUE 1u     /* a failure before services opens a shell on the console */
 #define PLAN_SYSTEM_LOOPBACK 2u   /* bring lo up */
@@ -271,7 +459,20 @@ struct plan_system {
 	plan_str controllers;         /* for the root's subtree_control: "+cpu +memory ..." or "" */
 	uint64_t pods_grace_ns;       /* between TERM and kill of pods at shutdown */
 	uint64_t shutdown_timeout_ns; /* budget of everything before the final sync */
-	struct plan_list keys; /* PLAN_REFS: boot plan: paths of trusted X.509 certificates (DER) */
+	uint32_t critical;            /* enum plan_critical */
+	uint32_t zero;
+	/*
+	 * PLAN_REFS: paths of trusted X.509 certificates (DER), each once. In the boot plan: whose
+	 * slots are booted. In the node plan, below PLAN_NODE_KEYS: whose bundles are installed.
+	 */
+	struct plan_list keys;
+	/*
+	 * Boot plan: the kernel that this initramfs was made for, and so the one that runs when a loader
+	 * starts both. "" and zero: the image has none.
+	 */
+	plan_str kernel_release;
+	plan_str kernel_cmdline; /* the image's own words of the command line */
+	uint8_t kernel_sha256[32];
 };
 
 /* ---- reading ---- */
@@ -325,9 +526,14 @@ PLAN_ACCESSOR(plan_module, struct plan_module, PLAN_MODULES)
 PLAN_ACCESSOR(plan_path, struct plan_path, PLAN_PATHS)
 PLAN_ACCESSOR(plan_setting, struct plan_setting, PLAN_SETTINGS)
 PLAN_ACCESSOR(plan_mount, struct plan_mount, PLAN_MOUNTS)
+PLAN_ACCESSOR(plan_filter, struct plan_filter, PLAN_FILTERS)
+PLAN_ACCESSOR(plan_landlock, struct plan_landlock, PLAN_LANDLOCK)
 PLAN_ACCESSOR(plan_policy, struct plan_policy, PLAN_POLICIES)
 PLAN_ACCESSOR(plan_limit, struct plan_limit, PLAN_LIMITS)
 PLAN_ACCESSOR(plan_probe, struct plan_probe, PLAN_PROBES)
+PLAN_ACCESSOR(plan_command, struct plan_command, PLAN_COMMANDS)
+PLAN_ACCESSOR(plan_condition, struct plan_condition, PLAN_CONDITIONS)
+PLAN_ACCESSOR(plan_sandbox, struct plan_sandbox, PLAN_SANDBOX)
 PLAN_ACCESSOR(plan_edge, struct plan_edge, PLAN_EDGES)
 PLAN_ACCESSOR(plan_service, struct plan_service, PLAN_SERVICES)
 #undef PLAN_ACCESSOR

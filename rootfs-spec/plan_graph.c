@@ -26,14 +26,20 @@ static const char *check_needs(const struct plan *plan, uint32_t half, uint32_t 
 			*index = at;
 			if (edge->zero)
 				return "a reserved field is not zero";
-			if (edge->kind < PLAN_EDGE_REQUIRES || edge->kind > PLAN_EDGE_AFTER)
+			if (edge->kind < PLAN_EDGE_REQUIRES || edge->kind > PLAN_EDGE_CONFLICTS)
 				return "unknown kind of edge";
 			if (edge->from != i)
 				return "an edge in the list of another service";
 			if (edge->to >= i)
 				return "services are not in topological order";
-			if (j && edge->to <= plan_edge(plan, at - 1)->to)
+			if (j && edge->to == plan_edge(plan, at - 1)->to)
+				return "two edges between the same services";
+			if (j && edge->to < plan_edge(plan, at - 1)->to)
 				return "edges are out of order";
+			/* A timer rests between its runs; whoever requires it would wait for ever. */
+			if (edge->kind == PLAN_EDGE_REQUIRES &&
+			    plan_service(plan, edge->to)->kind == PLAN_SERVICE_TIMER)
+				return "a timer is required, which is never up";
 		}
 	}
 	return at == half ? NULL : "an edge belongs to no service";

@@ -1,21 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <linux/sched.h>
 #include <linux/securebits.h>
 #include <string.h>
 #include <sys/capability.h>
 #include <sys/mount.h>
 
 #include "rootfs-spec/plan_print.h"
-#include "rootfs-spec/value.h"
+#include "rootfs-spec/plan_print_parts.h"
 
-static const char *const service_kinds[] = {"?", "daemon", "oneshot"};
-static const char *const restarts[] = {"?", "never", "on-failure", "always"};
-static const char *const kills[] = {"?", "cgroup", "main"};
-static const char *const outputs[] = {"?", "none", "log", "kmsg", "tty"};
-static const char *const edges[] = {"?", "requires", "wants", "after"};
+static const char *const criticals[] = {"?", "reboot", "poweroff", "halt"};
 static const char *const paths[] = {"?", "directory", "link", "file", "copy"};
 static const char *const sources[] = {"?", "none", "device", "partition", "bind", "overlay"};
 
-static void print_duration(struct bytes *out, const char *name, uint64_t ns)
+void plan_print_duration(struct bytes *out, const char *name, uint64_t ns)
 {
 	if (ns % 1000000000)
 		bytes_printf(out, "%s: %llu.%03llus\n", name, (unsigned long long)(ns / 1000000000),
@@ -37,8 +34,8 @@ static void print_quoted(struct bytes *out, const char *text)
 	bytes_text(out, "\"");
 }
 
-static void print_strings(struct bytes *out, const struct plan *plan, const char *name,
-			  struct plan_list list)
+void plan_print_strings(struct bytes *out, const struct plan *plan, const char *name,
+			struct plan_list list)
 {
 	if (!list.count)
 		return;
@@ -53,8 +50,7 @@ static void print_strings(struct bytes *out, const struct plan *plan, const char
 	bytes_text(out, "\n");
 }
 
-static void print_flags(struct bytes *out, const char *name, uint64_t flags,
-			const char *const *names)
+void plan_print_flags(struct bytes *out, const char *name, uint64_t flags, const char *const *names)
 {
 	if (!flags)
 		return;
@@ -115,8 +111,8 @@ static const struct bit securebits[] = {
 	{0, NULL},
 };
 
-static void print_optional(struct bytes *out, const struct plan *plan, const char *name,
-			   plan_str text)
+void plan_print_optional(struct bytes *out, const struct plan *plan, const char *name,
+			 plan_str text)
 {
 	if (text)
 		bytes_printf(out, "%s: %s\n", name, plan_string(plan, text));
@@ -134,14 +130,17 @@ static void print_system(struct bytes *out, const struct plan *plan)
 	for (size_t i = 0; i < sizeof(plan->header->build_id); i++)
 		bytes_printf(out, "%02x", plan->header->build_id[i]);
 	bytes_printf(out, "\nsize: %u bytes\ntries: %u\n", plan->header->size_bytes, system->tries);
-	print_flags(out, "flags", system->flags, flags);
-	print_strings(out, plan, "keys", system->keys);
+	plan_print_flags(out, "flags", system->flags, flags);
+	plan_print_strings(out, plan, "keys", system->keys);
+	plan_print_optional(out, plan, "kernel", system->kernel_release);
+	plan_print_optional(out, plan, "kernel-cmdline", system->kernel_cmdline);
 	if (plan->header->kind != PLAN_KIND_NODE)
 		return;
-	print_optional(out, plan, "controllers", system->controllers);
-	print_optional(out, plan, "pods-cgroup", system->pods_cgroup);
-	print_duration(out, "pods-grace", system->pods_grace_ns);
-	print_duration(out, "shutdown-timeout", system->shutdown_timeout_ns);
+	bytes_printf(out, "critical: %s\n", criticals[system->critical]);
+	plan_print_optional(out, plan, "controllers", system->controllers);
+	plan_print_optional(out, plan, "pods-cgroup", system->pods_cgroup);
+	plan_print_duration(out, "pods-grace", system->pods_grace_ns);
+	plan_print_duration(out, "shutdown-timeout", system->shutdown_timeout_ns);
 	if (system->healthy.count) {
 		bytes_text(out, "healthy:");
 		for (uint32_t i = 0; i < system->healthy.count; i++) {
@@ -151,8 +150,8 @@ static void print_system(struct bytes *out, const struct plan *plan)
 		}
 		bytes_text(out, "\n");
 	}
-	print_duration(out, "healthy-for", system->healthy_for_ns);
-	print_duration(out, "healthy-deadline", system->healthy_deadline_ns);
+	plan_print_duration(out, "healthy-for", system->healthy_for_ns);
+	plan_print_duration(out, "healthy-deadline", system->healthy_deadline_ns);
 	for (uint32_t i = 0; i < system->sysctls.count; i++) {
 		const struct plan_setting *setting = plan_setting(plan, system->sysctls.first + i);
 		bytes_printf(out, "sysctl: %s = %s%s\n", plan_string(plan, setting->path),
@@ -163,7 +162,8 @@ static void print_system(struct bytes *out, const struct plan *plan)
 
 static void print_mounts(struct bytes *out, const struct plan *plan)
 {
-	static const char *const flags[] = {"make", "grow", "check", "optional", "recursive", NULL};
+	static const char *const flags[] = {"make",      "grow",       "check", "optional",
+					    "recursive", "slot-layer", NULL};
 
 	for (uint32_t i = 0; i < plan_count(plan, PLAN_MOUNTS); i++) {
 		const struct plan_mount *mount = plan_mount(plan, i);
@@ -178,11 +178,11 @@ static void print_mounts(struct bytes *out, const struct plan *plan)
 				     plan_list_string(plan, mount->options, j),
 				     plan_list_string(plan, mount->options, j + 1)[0] ? "=" : "",
 				     plan_list_string(plan, mount->options, j + 1));
-		print_optional(out, plan, "  data", mount->data);
-		print_strings(out, plan, "  lower", mount->lowers);
-		print_optional(out, plan, "  upper", mount->upper);
-		print_optional(out, plan, "  work", mount->work);
-		print_flags(out, "  flags", mount->flags, flags);
+		plan_print_optional(out, plan, "  data", mount->data);
+		plan_print_strings(out, plan, "  lower", mount->lowers);
+		plan_print_optional(out, plan, "  upper", mount->upper);
+		plan_print_optional(out, plan, "  work", mount->work);
+		plan_print_flags(out, "  flags", mount->flags, flags);
 	}
 }
 
@@ -202,6 +202,47 @@ static void print_capabilities(struct bytes *out, const char *name, uint64_t mas
 	bytes_text(out, "\n");
 }
 
+/* Names of the policy's flags that no other line tells of, and what is not as it is without it. */
+static void print_surroundings(struct bytes *out, const struct plan *plan,
+			       const struct plan_policy *policy)
+{
+	static const struct bit namespaces[] = {{CLONE_NEWNS, "mount"},
+						{CLONE_NEWIPC, "ipc"},
+						{CLONE_NEWUTS, "uts"},
+						{CLONE_NEWNET, "net"},
+						{CLONE_NEWPID, "pid"},
+						{CLONE_NEWCGROUP, "cgroup"},
+						{0}};
+	static const char *const procs[] = {NULL, NULL, "own", "processes"};
+
+	if (policy->mode == PLAN_MODE_AUDIT)
+		bytes_text(out, "  mode: audit\n");
+	if (policy->flags & PLAN_POLICY_CONTROL)
+		bytes_text(out, "  control: allow\n");
+	if (policy->flags & PLAN_POLICY_KEYRING)
+		bytes_text(out, "  keyring: own\n");
+	if (policy->flags & PLAN_POLICY_SHARED_MOUNTS)
+		bytes_text(out, "  shared-mounts: true\n");
+	print_bits(out, "  namespaces", policy->namespaces, namespaces);
+	if (procs[policy->proc])
+		bytes_printf(out, "  proc: %s\n", procs[policy->proc]);
+	plan_print_sandbox(out, plan, policy->sandbox);
+	if (policy->flags & PLAN_POLICY_PRIVATE_DEV)
+		bytes_text(out, "  private-dev: true\n");
+	plan_print_strings(out, plan, "  device", policy->devices);
+	if (policy->device_program.size_bytes)
+		bytes_printf(out, "  device-program: %u instructions\n",
+			     policy->device_program.size_bytes / 8);
+	if (policy->flags & PLAN_POLICY_LANDLOCK)
+		bytes_printf(out, "  landlock: %u rules%s, handled 0x%llx 0x%llx 0x%llx\n",
+			     policy->landlock.count,
+			     policy->flags & PLAN_POLICY_LANDLOCK_IF_SUPPORTED ? " if supported"
+									       : "",
+			     (unsigned long long)policy->landlock_fs,
+			     (unsigned long long)policy->landlock_net,
+			     (unsigned long long)policy->landlock_scoped);
+}
+
 static void print_policies(struct bytes *out, const struct plan *plan)
 {
 	for (uint32_t i = 0; i < plan_count(plan, PLAN_POLICIES); i++) {
@@ -216,111 +257,13 @@ static void print_policies(struct bytes *out, const struct plan *plan)
 			print_capabilities(out, "ambient", policy->cap_ambient);
 		}
 		print_bits(out, "  securebits", policy->securebits, securebits);
-		if (policy->seccomp.size_bytes)
-			bytes_printf(out, "  seccomp: %u instructions\n",
-				     policy->seccomp.size_bytes / 8);
+		print_surroundings(out, plan, policy);
+		for (uint32_t j = 0; j < policy->filters.count; j++)
+			bytes_printf(
+				out, "  seccomp: %u instructions\n",
+				plan_filter(plan, policy->filters.first + j)->program.size_bytes /
+					8);
 	}
-}
-
-static void print_probe(struct bytes *out, const struct plan *plan, const struct plan_probe *probe)
-{
-	switch (probe->kind) {
-	case PLAN_PROBE_EXEC: bytes_text(out, "  ready: exec\n"); break;
-	case PLAN_PROBE_NOTIFY: bytes_text(out, "  ready: notify\n"); break;
-	case PLAN_PROBE_SOCKET:
-		bytes_printf(out, "  ready: socket %s", plan_string(plan, probe->target));
-		print_duration(out, " every", probe->interval_ns);
-		break;
-	default:
-		bytes_printf(out, "  ready: http 127.0.0.1:%u%s", probe->port,
-			     plan_string(plan, probe->target));
-		print_duration(out, " every", probe->interval_ns);
-	}
-}
-
-static void print_limits(struct bytes *out, const struct plan *plan, struct plan_list list)
-{
-	for (uint32_t i = 0; i < list.count; i++) {
-		const struct plan_limit *limit = plan_limit(plan, list.first + i);
-		uint64_t values[2] = {limit->soft, limit->hard};
-		uint32_t number, name = 0;
-		while (value_resources[name] && !(value_resource(value_resources[name], &number) &&
-						  number == limit->resource))
-			name++;
-		bytes_printf(out, "  limit: %s",
-			     value_resources[name] ? value_resources[name] : "?");
-		for (size_t j = 0; j < 2; j++)
-			if (values[j] == UINT64_MAX)
-				bytes_text(out, " unlimited");
-			else
-				bytes_printf(out, " %llu", (unsigned long long)values[j]);
-		bytes_text(out, "\n");
-	}
-}
-
-static void print_edges(struct bytes *out, const struct plan *plan,
-			const struct plan_service *service)
-{
-	for (uint32_t i = 0; i < service->needs.count; i++) {
-		const struct plan_edge *edge = plan_edge(plan, service->needs.first + i);
-		bytes_printf(out, "  %s: %s\n", edges[edge->kind],
-			     plan_string(plan, plan_service(plan, edge->to)->name));
-	}
-	for (uint32_t i = 0; i < service->needed_by.count; i++) {
-		const struct plan_edge *edge = plan_edge(plan, service->needed_by.first + i);
-		bytes_printf(out, "  %s by: %s\n",
-			     edge->kind == PLAN_EDGE_AFTER ? "before, said" : edges[edge->kind],
-			     plan_string(plan, plan_service(plan, edge->from)->name));
-	}
-}
-
-static void print_service(struct bytes *out, const struct plan *plan, uint32_t index)
-{
-	static const char *const flags[] = {"critical", "manual", "logger", "delegate", NULL};
-	const struct plan_service *service = plan_service(plan, index);
-
-	bytes_printf(out, "\nservice %u: %s\n  kind: %s\n", index, plan_string(plan, service->name),
-		     service_kinds[service->kind]);
-	print_strings(out, plan, "  exec", service->argv);
-	print_flags(out, "  flags", service->flags, flags);
-	print_edges(out, plan, service);
-	for (uint32_t i = 0; i < service->probes.count; i++)
-		print_probe(out, plan, plan_probe(plan, service->probes.first + i));
-	bytes_printf(out, "  restart: %s\n  burst: %u\n", restarts[service->restart],
-		     service->burst);
-	print_duration(out, "  backoff-min", service->backoff_min_ns);
-	print_duration(out, "  backoff-max", service->backoff_max_ns);
-	print_duration(out, "  stable", service->stable_ns);
-	print_duration(out, "  start-timeout", service->start_timeout_ns);
-	print_duration(out, "  stop-timeout", service->stop_timeout_ns);
-	bytes_printf(out, "  stop-signal: %u\n  kill: %s\n", service->stop_signal,
-		     kills[service->kill]);
-	bytes_printf(out, "  output: %s%s%s\n", outputs[service->output],
-		     service->output_path ? " " : "", plan_string(plan, service->output_path));
-	if (service->output == PLAN_OUTPUT_LOG)
-		bytes_printf(out, "  log-max: %llu\n  log-keep: %u\n",
-			     (unsigned long long)service->log_max_bytes, service->log_keep);
-	if (service->policy != PLAN_NONE)
-		bytes_printf(out, "  policy: %s\n",
-			     plan_string(plan, plan_policy(plan, service->policy)->name));
-	bytes_printf(out, "  user: %u\n  group: %u\n", service->uid, service->gid);
-	for (uint32_t i = 0; i < service->groups.count; i++)
-		bytes_printf(out, "  supplementary: %u\n",
-			     *plan_ref(plan, service->groups.first + i));
-	bytes_printf(out, "  directory: %s\n  cgroup: %s\n", plan_string(plan, service->directory),
-		     plan_string(plan, service->cgroup));
-	for (uint32_t i = 0; i < service->cgroup_settings.count; i++) {
-		const struct plan_setting *setting =
-			plan_setting(plan, service->cgroup_settings.first + i);
-		bytes_printf(out, "  %s: %s\n", plan_string(plan, setting->path),
-			     plan_string(plan, setting->value));
-	}
-	print_limits(out, plan, service->limits);
-	bytes_printf(out, "  oom-score-adj: %d\n  nice: %d\n  umask: 0%03o\n",
-		     service->oom_score_adj, service->nice, service->umask);
-	for (uint32_t i = 0; i < service->environment.count; i++)
-		bytes_printf(out, "  environment: %s\n",
-			     plan_list_string(plan, service->environment, i));
 }
 
 void plan_print(const struct plan *plan, struct bytes *out)
@@ -345,5 +288,5 @@ void plan_print(const struct plan *plan, struct bytes *out)
 	print_mounts(out, plan);
 	print_policies(out, plan);
 	for (uint32_t i = 0; i < plan_count(plan, PLAN_SERVICES); i++)
-		print_service(out, plan, i);
+		plan_print_service(plan, i, out);
 }

@@ -8,10 +8,8 @@
 
 /* linux/mount.h: the attributes that fsmount(2) and mount_setattr(2) know. */
 #define KNOWN_ATTRIBUTES \
-	0x2000ffull            /* RDONLY NOSUID NODEV NOEXEC atime(3) NODIRATIME NOSYMFOLLOW */
-#define KNOWN_SECUREBITS 0xffu /* linux/securebits.h: four bits and a lock for each */
-#define MAX_SOCKET_PATH 107u   /* unix(7): sun_path */
-#define MAX_PARTITION 36u      /* UEFI: a GPT partition's name in UTF-16 units */
+	0x2000ffull       /* RDONLY NOSUID NODEV NOEXEC atime(3) NODIRATIME NOSYMFOLLOW */
+#define MAX_PARTITION 36u /* UEFI: a GPT partition's name in UTF-16 units */
 
 static const char *check_module(const struct plan *plan, uint32_t i)
 {
@@ -60,7 +58,8 @@ static const char *check_setting(const struct plan *plan, uint32_t i)
 static const char *check_overlay(const struct plan *plan, const struct plan_mount *mount)
 {
 	if (mount->source_kind != PLAN_SOURCE_OVERLAY)
-		return mount->lowers.count || mount->upper || mount->work
+		return mount->lowers.count || mount->upper || mount->work ||
+				       mount->flags & PLAN_MOUNT_SLOT_LAYER
 			       ? "layers on a mount that is no overlay"
 			       : NULL;
 	if (mount->lowers.count == 0)
@@ -69,7 +68,8 @@ static const char *check_overlay(const struct plan *plan, const struct plan_moun
 		if (!field_absolute(plan, *plan_ref(plan, mount->lowers.first + i)))
 			return "a lower layer is not an absolute path";
 	if (!mount->upper && !mount->work)
-		return NULL;
+		return mount->flags & PLAN_MOUNT_SLOT_LAYER ? "a slot's layer without a place"
+							    : NULL;
 	return field_absolute(plan, mount->upper) && field_absolute(plan, mount->work)
 		       ? NULL
 		       : "the upper layer or its work directory is not an absolute path";
@@ -100,7 +100,7 @@ static const char *check_mount(const struct plan *plan, uint32_t i)
 	default: return "unknown propagation";
 	}
 	if (mount->flags & ~(PLAN_MOUNT_MAKE | PLAN_MOUNT_GROW | PLAN_MOUNT_CHECK |
-			     PLAN_MOUNT_OPTIONAL | PLAN_MOUNT_RECURSIVE))
+			     PLAN_MOUNT_OPTIONAL | PLAN_MOUNT_RECURSIVE | PLAN_MOUNT_SLOT_LAYER))
 		return "unknown flag of a mount";
 	if (!field_strings(plan, mount->options, PLAN_MAX_OPTIONS) || mount->options.count % 2)
 		return "the options of a mount are not pairs of strings";
@@ -128,32 +128,6 @@ static const char *check_mount(const struct plan *plan, uint32_t i)
 	return check_overlay(plan, mount);
 }
 
-static const char *check_policy(const struct plan *plan, uint32_t i)
-{
-	const struct plan_policy *policy = plan_policy(plan, i);
-	struct plan_blob filter = policy->seccomp;
-	uint32_t bytes = plan->span[PLAN_BYTES].count;
-
-	if (!field_filled(plan, policy->name))
-		return "a policy without a name";
-	if (policy->flags & ~(PLAN_POLICY_NO_NEW_PRIVS | PLAN_POLICY_CAPS))
-		return "unknown flag of a policy";
-	if (policy->zero)
-		return "a reserved field is not zero";
-	if (policy->securebits & ~KNOWN_SECUREBITS)
-		return "unknown securebits";
-	/* capabilities(7): the kernel refuses an ambient capability that is not in both. */
-	if (policy->cap_ambient & ~(policy->cap_permitted & policy->cap_inheritable))
-		return "an ambient capability is not permitted and inheritable";
-	if (filter.size_bytes == 0)
-		return filter.offset ? "an empty filter has a place" : NULL;
-	if (filter.offset % 8 || filter.size_bytes % 8 || filter.size_bytes / 8 > PLAN_MAX_FILTER)
-		return "a seccomp filter is not a list of at most 4096 instructions";
-	if (filter.offset >= bytes || filter.size_bytes > bytes - filter.offset)
-		return "a seccomp filter lies outside its section";
-	return NULL;
-}
-
 static const char *check_limit(const struct plan *plan, uint32_t i)
 {
 	const struct plan_limit *limit = plan_limit(plan, i);
@@ -165,44 +139,14 @@ static const char *check_limit(const struct plan *plan, uint32_t i)
 	return limit->soft <= limit->hard ? NULL : "a soft limit above the hard one";
 }
 
-static const char *check_probe(const struct plan *plan, uint32_t i)
-{
-	const struct plan_probe *probe = plan_probe(plan, i);
-
-	if (!field_string(plan, probe->target))
-		return "a string lies outside its section";
-	if (probe->zero)
-		return "a reserved field is not zero";
-	if (probe->kind != PLAN_PROBE_HTTP && probe->port)
-		return "a port for a probe that has none";
-	switch (probe->kind) {
-	case PLAN_PROBE_EXEC:
-	case PLAN_PROBE_NOTIFY:
-		return probe->target || probe->interval_ns
-			       ? "a probe that is not polled has a target"
-			       : NULL;
-	case PLAN_PROBE_SOCKET:
-		if (!field_absolute(plan, probe->target) ||
-		    !field_shorter(plan, probe->target, MAX_SOCKET_PATH))
-			return "not a path of a socket";
-		break;
-	case PLAN_PROBE_HTTP:
-		if (probe->port == 0 || probe->port > 65535)
-			return "not a port";
-		if (plan_string(plan, probe->target)[0] != '/' ||
-		    !field_shorter(plan, probe->target, PLAN_MAX_PATH))
-			return "not a request path";
-		break;
-	default: return "unknown kind of probe";
-	}
-	return probe->interval_ns ? NULL : "a probe that is polled without an interval";
-}
-
 /* A boot plan holds nothing of the node. */
 static const char *check_boot(const struct plan *plan, uint32_t *section)
 {
-	static const uint8_t node_only[] = {PLAN_BYTES,  PLAN_PATHS,  PLAN_MOUNTS, PLAN_POLICIES,
-					    PLAN_LIMITS, PLAN_PROBES, PLAN_EDGES,  PLAN_SERVICES};
+	static const uint8_t node_only[] = {PLAN_BYTES,      PLAN_PATHS,    PLAN_MOUNTS,
+					    PLAN_FILTERS,    PLAN_LANDLOCK, PLAN_POLICIES,
+					    PLAN_LIMITS,     PLAN_PROBES,   PLAN_COMMANDS,
+					    PLAN_CONDITIONS, PLAN_SANDBOX,  PLAN_EDGES,
+					    PLAN_SERVICES};
 
 	for (size_t i = 0; i < sizeof(node_only); i++) {
 		*section = node_only[i];
@@ -218,11 +162,13 @@ const char *plan_check_records(const struct plan *plan, uint32_t *section, uint3
 		enum plan_section section;
 		const char *(*check)(const struct plan *plan, uint32_t index);
 	} walks[] = {
-		{PLAN_MODULES, check_module},        {PLAN_PATHS, check_path},
-		{PLAN_SETTINGS, check_setting},      {PLAN_MOUNTS, check_mount},
-		{PLAN_POLICIES, check_policy},       {PLAN_LIMITS, check_limit},
-		{PLAN_PROBES, check_probe},          {PLAN_SYSTEM, plan_check_system},
-		{PLAN_SERVICES, plan_check_service},
+		{PLAN_MODULES, check_module},         {PLAN_PATHS, check_path},
+		{PLAN_SETTINGS, check_setting},       {PLAN_MOUNTS, check_mount},
+		{PLAN_LIMITS, check_limit},           {PLAN_COMMANDS, plan_check_command},
+		{PLAN_PROBES, plan_check_probe},      {PLAN_CONDITIONS, plan_check_condition},
+		{PLAN_SANDBOX, plan_check_sandbox},   {PLAN_FILTERS, plan_check_filter},
+		{PLAN_LANDLOCK, plan_check_landlock}, {PLAN_POLICIES, plan_check_policy},
+		{PLAN_SYSTEM, plan_check_system},     {PLAN_SERVICES, plan_check_service},
 	};
 	const char *reason;
 

@@ -16,9 +16,32 @@ static const char *check_healthy(const struct plan *plan, const struct plan_syst
 {
 	if (!field_list(plan, system->healthy, PLAN_REFS, PLAN_MAX_SERVICES))
 		return "the health condition lies outside its section";
-	for (uint32_t i = 0; i < system->healthy.count; i++)
-		if (*plan_ref(plan, system->healthy.first + i) >= plan->span[PLAN_SERVICES].count)
+	for (uint32_t i = 0; i < system->healthy.count; i++) {
+		uint32_t service = *plan_ref(plan, system->healthy.first + i);
+		if (service >= plan->span[PLAN_SERVICES].count)
 			return "the health condition names no service";
+		if (plan_service(plan, service)->kind == PLAN_SERVICE_TIMER)
+			return "the health condition names a timer, which is never up";
+	}
+	return NULL;
+}
+
+/* What a node trusts lies where nothing but its verified root can put it. */
+static const char *check_keys(const struct plan *plan, const struct plan_system *system, bool node)
+{
+	if (!field_strings(plan, system->keys, PLAN_MAX_KEYS))
+		return "the keys are not a list of strings";
+	for (uint32_t i = 0; i < system->keys.count; i++) {
+		const char *path = plan_list_string(plan, system->keys, i);
+
+		if (!field_absolute(plan, *plan_ref(plan, system->keys.first + i)))
+			return "the path of a key is not absolute";
+		if (node && !has_prefix(path, PLAN_NODE_KEYS "/"))
+			return "a key of the node is not below " PLAN_NODE_KEYS;
+		for (uint32_t j = 0; j < i; j++)
+			if (strcmp(path, plan_list_string(plan, system->keys, j)) == 0)
+				return "a key is there twice";
+	}
 	return NULL;
 }
 
@@ -72,12 +95,14 @@ const char *plan_check_system(const struct plan *plan, uint32_t i)
 		return "not a list of controllers";
 	if (node && system->shutdown_timeout_ns == 0)
 		return "a shutdown without an end";
-	if (!field_strings(plan, system->keys, PLAN_MAX_KEYS))
-		return "the keys are not a list of strings";
-	for (uint32_t j = 0; j < system->keys.count; j++)
-		if (!field_absolute(plan, *plan_ref(plan, system->keys.first + j)))
-			return "the path of a key is not absolute";
-	if (node && system->keys.count)
-		return "keys in a node plan";
-	return check_healthy(plan, system);
+	if (system->critical < PLAN_CRITICAL_REBOOT || system->critical > PLAN_CRITICAL_HALT)
+		return "unknown answer to a critical service";
+	if (!field_shorter(plan, system->kernel_release, PLAN_MAX_RELEASE))
+		return "the kernel's release is too long";
+	if (!field_shorter(plan, system->kernel_cmdline, PLAN_MAX_CMDLINE))
+		return "the kernel's command line is too long";
+	if (system->zero)
+		return "a reserved field is not zero";
+	const char *reason = check_keys(plan, system, node);
+	return reason ? reason : check_healthy(plan, system);
 }

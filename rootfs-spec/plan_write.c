@@ -68,6 +68,7 @@ struct plan_writer *plan_write_new(enum plan_kind kind)
 		return NULL;
 	writer->kind = kind;
 	writer->system.logger = PLAN_NONE;
+	writer->system.critical = PLAN_CRITICAL_REBOOT;
 	append(writer, PLAN_STRINGS, "", 1);
 	return writer;
 }
@@ -189,17 +190,44 @@ WRITE(module, PLAN_MODULES)
 WRITE(path, PLAN_PATHS)
 WRITE(setting, PLAN_SETTINGS)
 WRITE(mount, PLAN_MOUNTS)
+WRITE(filter, PLAN_FILTERS)
+WRITE(landlock, PLAN_LANDLOCK)
 WRITE(policy, PLAN_POLICIES)
 WRITE(limit, PLAN_LIMITS)
 WRITE(probe, PLAN_PROBES)
+WRITE(command, PLAN_COMMANDS)
+WRITE(condition, PLAN_CONDITIONS)
+WRITE(sandbox, PLAN_SANDBOX)
 WRITE(service, PLAN_SERVICES)
 #undef WRITE
+
+struct plan_list plan_write_probes(struct plan_writer *writer, const struct plan_probe *probes,
+				   size_t count)
+{
+	const struct buffer *buffer = &writer->section[PLAN_PROBES];
+	const struct plan_probe *known = (const void *)buffer->bytes;
+	struct plan_list list = {0, (uint32_t)count};
+
+	if (count == 1 && !probes->interval_ns)
+		for (uint32_t i = 0; i < buffer->size / sizeof(*known); i++)
+			if (memcmp(&known[i], probes, sizeof(*probes)) == 0)
+				return (struct plan_list){i, 1};
+	for (size_t i = 0; i < count; i++) {
+		uint32_t index = plan_write_probe(writer, &probes[i]);
+		if (i == 0)
+			list.first = index;
+	}
+	return list;
+}
 
 void plan_write_edge(struct plan_writer *writer, uint32_t from, uint32_t to,
 		     enum plan_edge_kind kind)
 {
 	struct plan_edge edge = {.from = from, .to = to, .kind = kind};
 
+	/* A conflict has no direction; the plan tells it once, from the later service. */
+	if (kind == PLAN_EDGE_CONFLICTS && from < to)
+		edge = (struct plan_edge){.from = to, .to = from, .kind = kind};
 	append(writer, PLAN_EDGES, &edge, sizeof(edge));
 }
 
@@ -210,7 +238,7 @@ struct plan_service plan_write_service_defaults(struct plan_writer *writer, cons
 
 	while (argv[count])
 		count++;
-	struct plan_probe probe = {.kind = PLAN_PROBE_EXEC};
+	struct plan_probe probe = {.kind = PLAN_PROBE_EXEC, .command = PLAN_NONE};
 	return (struct plan_service){
 		.name = plan_write_string(writer, name),
 		.kind = PLAN_SERVICE_DAEMON,
@@ -219,10 +247,11 @@ struct plan_service plan_write_service_defaults(struct plan_writer *writer, cons
 		.output = PLAN_OUTPUT_NULL,
 		.stop_signal = SIGTERM,
 		.policy = PLAN_NONE,
+		.reload_command = PLAN_NONE,
 		.argv = plan_write_strings(writer, argv, count),
 		.directory = plan_write_string(writer, "/"),
 		.cgroup = plan_write_string(writer, name),
-		.probes = {plan_write_probe(writer, &probe), 1},
+		.probes = plan_write_probes(writer, &probe, 1),
 		.umask = 022,
 		.start_timeout_ns = 30 * SECOND,
 		.stop_timeout_ns = 10 * SECOND,
@@ -257,6 +286,16 @@ static int by_to(const void *a, const void *b)
 	return order ? order : compare_numbers(left->from, right->from);
 }
 
+/*
+ * Of two needs the stronger is enough. A conflict is no weaker need: beside one it stays, and
+ * plan_verify() refuses the two.
+ */
+static bool implied(const struct plan_edge *edge, const struct plan_edge *before)
+{
+	return edge->from == before->from && edge->to == before->to &&
+	       (edge->kind == before->kind || edge->kind != PLAN_EDGE_CONFLICTS);
+}
+
 /* Sort the edges, drop weaker duplicates, append the mirrored half, and fill the services' lists. */
 static void lay_edges(struct plan_writer *writer)
 {
@@ -268,8 +307,7 @@ static void lay_edges(struct plan_writer *writer)
 	struct plan_edge *edge = (void *)buffer->bytes;
 	qsort(edge, count, sizeof(*edge), by_from);
 	for (size_t i = 0; i < count; i++)
-		if (i == 0 || edge[i].from != edge[kept - 1].from ||
-		    edge[i].to != edge[kept - 1].to)
+		if (i == 0 || !implied(&edge[i], &edge[kept - 1]))
 			edge[kept++] = edge[i];
 	buffer->size = kept * sizeof(*edge);
 	if (!extend(writer, buffer, kept * sizeof(*edge)))

@@ -27,7 +27,10 @@ struct plan_writer;
 struct plan_writer *plan_write_new(enum plan_kind kind);
 void plan_write_free(struct plan_writer *writer);
 
-/* The plan's system record, zero but for `logger` (PLAN_NONE); the caller fills it in place. */
+/*
+ * The plan's system record, zero but for `logger` (PLAN_NONE) and `critical` (reboot); the caller
+ * fills it in place.
+ */
 struct plan_system *plan_write_system(struct plan_writer *writer);
 
 /* NULL counts as "". */
@@ -45,12 +48,27 @@ uint32_t plan_write_module(struct plan_writer *writer, const struct plan_module 
 uint32_t plan_write_path(struct plan_writer *writer, const struct plan_path *path);
 uint32_t plan_write_setting(struct plan_writer *writer, const struct plan_setting *setting);
 uint32_t plan_write_mount(struct plan_writer *writer, const struct plan_mount *mount);
+uint32_t plan_write_filter(struct plan_writer *writer, const struct plan_filter *filter);
+uint32_t plan_write_landlock(struct plan_writer *writer, const struct plan_landlock *rule);
 uint32_t plan_write_policy(struct plan_writer *writer, const struct plan_policy *policy);
 uint32_t plan_write_limit(struct plan_writer *writer, const struct plan_limit *limit);
 uint32_t plan_write_probe(struct plan_writer *writer, const struct plan_probe *probe);
+
+/*
+ * A list of probes. Those that are not polled keep no state of their own on the node, so one alone is
+ * stored once for all services that have it: most have the same.
+ */
+struct plan_list plan_write_probes(struct plan_writer *writer, const struct plan_probe *probes,
+				   size_t count);
+uint32_t plan_write_command(struct plan_writer *writer, const struct plan_command *command);
+uint32_t plan_write_condition(struct plan_writer *writer, const struct plan_condition *condition);
+uint32_t plan_write_sandbox(struct plan_writer *writer, const struct plan_sandbox *sandbox);
 uint32_t plan_write_service(struct plan_writer *writer, const struct plan_service *service);
 
-/* `from` needs `to`, both indices of services. Given twice, the stronger kind counts. */
+/*
+ * `from` needs `to`, both indices of services. Given twice, the stronger kind counts. A conflict may
+ * be given in either direction, but not beside another kind.
+ */
 void plan_write_edge(struct plan_writer *writer, uint32_t from, uint32_t to,
 		     enum plan_edge_kind kind);
 

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
+#include "rootfs-spec/call_groups.h"
 #include "rootfs-spec/names.h"
+#include "rootfs-spec/policy_values.h"
 #include "rootfs-spec/schema.h"
 #include "rootfs-spec/schema_suggest.h"
 #include "rootfs-spec/value.h"
@@ -133,6 +135,31 @@ static bool is_capability(const char *text)
 	return names_capability(text) >= 0;
 }
 
+static bool is_cpus(const char *text)
+{
+	uint64_t words[VALUE_CPU_WORDS];
+	return value_cpus(text, words);
+}
+
+static bool is_call(const char *text)
+{
+	return text[0] == '@' ? call_group(text) != NULL : names_system_call(text);
+}
+
+static bool is_answer(const char *text)
+{
+	uint32_t answer;
+
+	return value_answer(text, &answer);
+}
+
+static bool is_device(const char *text)
+{
+	struct spec_device device;
+
+	return value_device(text, &device);
+}
+
 /* How each kind of scalar is told and judged. NULL: judged elsewhere, or anything goes. */
 static const struct {
 	const char *text;
@@ -160,7 +187,10 @@ static const struct {
 	[SCHEMA_LIMIT] = {"a number, a size or unlimited", is_limit},
 	[SCHEMA_CONTROLLER] = {"a cgroup controller such as memory", is_controller},
 	[SCHEMA_CAPABILITY] = {"a capability such as net_admin", is_capability},
-	[SCHEMA_SYSCALL] = {"a system call such as reboot", names_system_call},
+	[SCHEMA_CALL] = {"a system call such as reboot, or a group such as @mount", is_call},
+	[SCHEMA_ANSWER] = {"allow, log, kill, or an error such as errno(EPERM)", is_answer},
+	[SCHEMA_DEVICE] = {"devices such as 'c 1:3 rw' or 'b *:* m'", is_device},
+	[SCHEMA_CPUS] = {"a set of CPUs such as 0-1,3", is_cpus},
 };
 
 const char *schema_scalar_text(enum schema_scalar scalar)
@@ -200,15 +230,30 @@ static const char *expected(const struct schema *schema, struct pool *pool)
 	return text;
 }
 
+/* Few are told at once; the keys of a service fill a page of the manual. */
+static void hint_keys(const struct schema *schema, struct diagnostics *diagnostics)
+{
+	const char *names = "";
+	size_t count = 0;
+
+	for (; schema->keys[count].name; count++)
+		names = pool_printf(diagnostics->pool, "%s%s%s", names, count ? ", " : "",
+				    schema->keys[count].name);
+	if (count <= 6)
+		diagnose_hint(diagnostics, "its keys are %s", names);
+}
+
 static void tell_wrong(struct node *node, const struct schema *schema, const char *label,
 		       struct diagnostics *diagnostics)
 {
 	node->bad = true;
 	diagnose(diagnostics, node->where, "%s must be %s, not %s", label,
 		 expected(schema, diagnostics->pool), node_found(node, diagnostics->pool));
-	if (node->kind == NODE_SCALAR && schema->element && !schema->scalar)
+	if (node->kind != NODE_LIST && schema->element && !schema->scalar)
 		diagnose_hint(diagnostics, "a list is written [a, b], or with '- ' before each "
 					   "entry on a line of its own");
+	else if (schema->keys && !schema->element && !schema->scalar)
+		hint_keys(schema, diagnostics);
 }
 
 static void check_scalar(struct node *node, const struct schema *schema, const char *label,
@@ -237,8 +282,10 @@ static void check_scalar(struct node *node, const struct schema *schema, const c
 	node->bad = true;
 	if (schema->scalar == SCHEMA_CAPABILITY)
 		diagnose(diagnostics, node->where, "unknown capability '%s'", node->text);
-	else if (schema->scalar == SCHEMA_SYSCALL)
-		diagnose(diagnostics, node->where, "unknown system call '%s'", node->text);
+	else if (schema->scalar == SCHEMA_CALL)
+		diagnose(diagnostics, node->where, "unknown %s '%s'",
+			 node->text[0] == '@' ? "group of system calls" : "system call",
+			 node->text);
 	else if (schema->scalar == SCHEMA_DURATION && value_duration(node->text, &longer))
 		diagnose(diagnostics, node->where, "%s must be at most 365d, not '%s'", label,
 			 node->text);

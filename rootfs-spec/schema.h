@@ -37,7 +37,10 @@ enum schema_scalar {
 	SCHEMA_LIMIT,     /* a number or "unlimited" */
 	SCHEMA_CONTROLLER,
 	SCHEMA_CAPABILITY, /* a name of libcap, with or without "cap_" */
-	SCHEMA_SYSCALL,    /* a name that libseccomp knows for some architecture */
+	SCHEMA_CALL,       /* a system call that libseccomp knows, or "@GROUP" of call_groups.h */
+	SCHEMA_ANSWER,     /* of a filter: "allow", "log", "kill", "errno(NAME)" */
+	SCHEMA_DEVICE,     /* "c 1:3 rw" */
+	SCHEMA_CPUS,       /* "0-1,3" */
 	SCHEMA_SCALARS
 };
 

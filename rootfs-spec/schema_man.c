@@ -7,7 +7,7 @@
 
 static const char intro[] =
 	".\\\" SPDX-License-Identifier: Apache-2.0\n"
-	".\\\" Made by `keelson show --schema=man`; edit rootfs-spec/spec_schema.c instead.\n"
+	".\\\" Made by `keelson show --schema=man`; edit rootfs-spec/spec_schema*.c instead.\n"
 	".TH KEELSON\\-SPEC 5 \"\" \"keelson\" \"File formats\"\n"
 	".SH NAME\n"
 	"keelson\\-spec \\- what a keelson node is\n"

@@ -5,7 +5,7 @@
 
 static const char intro[] =
 	"<!-- SPDX-License-Identifier: Apache-2.0 -->\n"
-	"<!-- Made by `keelson show --schema`; edit rootfs-spec/spec_schema.c instead. -->\n"
+	"<!-- Made by `keelson show --schema`; edit rootfs-spec/spec_schema*.c instead. -->\n"
 	"# The spec\n"
 	"\n"
 	"A spec says what a node is: what its image holds, what PID 1 prepares, which services "

@@ -3,7 +3,9 @@
 #include <string.h>
 #include <strings.h>
 
+#include "rootfs-spec/call_groups.h"
 #include "rootfs-spec/names.h"
+#include "rootfs-spec/policy_values.h"
 #include "rootfs-spec/nearest.h"
 #include "rootfs-spec/schema_suggest.h"
 #include "rootfs-spec/value.h"
@@ -36,6 +38,39 @@ static const struct {
 	{"WorkingDirectory", "directory"},
 	{"workingDir", "directory"},
 	{"cwd", "directory"},
+	{"ExecStartPre", "pre"},
+	{"preStart", "pre"},
+	{"ExecStopPost", "post"},
+	{"ExecReload", "reload"},
+	{"WatchdogSec", "watchdog"},
+	{"NotifyAccess", "notify"},
+	{"Conflicts", "conflicts"},
+	{"livenessProbe", "liveness"},
+	{"SuccessExitStatus", "restart"},
+	{"RestartPreventExitStatus", "restart"},
+	{"failureThreshold", "failures"},
+	{"retries", "failures"},
+	{"timeoutSeconds", "timeout"},
+	{"ConditionPathExists", "conditions"},
+	{"ConditionKernelCommandLine", "conditions"},
+	{"ConditionFirstBoot", "conditions"},
+	{"ConditionArchitecture", "conditions"},
+	{"ConditionVirtualization", "conditions"},
+	{"OnBootSec", "first"},
+	{"OnUnitInactiveSec", "every"},
+	{"OnUnitActiveSec", "every"},
+	{"RandomizedDelaySec", "jitter"},
+	{"schedule", "timer"},
+	{"CPUSchedulingPolicy", "scheduler"},
+	{"CPUAffinity", "cpus"},
+	{"IOSchedulingClass", "io-priority"},
+	{"ionice", "io-priority"},
+	{"PrivateTmp", "private-tmp"},
+	{"ReadOnlyPaths", "read-only"},
+	{"ProtectSystem", "read-only"},
+	{"InaccessiblePaths", "hidden"},
+	{"BindPaths", "bind"},
+	{"BindReadOnlyPaths", "bind"},
 	{"StandardOutput", "output"},
 	{"logging", "log"},
 	{"readinessProbe", "ready"},
@@ -153,10 +188,26 @@ static const char *size(const char *text, struct pool *pool)
 	return pool_printf(pool, "%.*s%ciB", (int)digits, text, letter);
 }
 
+/* Names of machines in Debian, Go and container images: uname(2) has others. */
+static const struct {
+	const char *theirs;
+	const char *ours;
+} machines[] = {{"amd64", "x86_64"}, {"x64", "x86_64"}, {"arm64", "aarch64"}, {"i386", "i686"}};
+
+static const char *choice(const char *const *choices, const char *text)
+{
+	for (size_t i = 0; i < sizeof(machines) / sizeof(machines[0]); i++)
+		for (size_t j = 0; choices && choices[j]; j++)
+			if (strcmp(machines[i].theirs, text) == 0 &&
+			    strcmp(machines[i].ours, choices[j]) == 0)
+				return choices[j];
+	return nearest_choice(choices, text);
+}
+
 const char *schema_suggest_value(const struct schema *schema, const char *text, struct pool *pool)
 {
 	switch (schema->scalar) {
-	case SCHEMA_CHOICE: return nearest_choice(schema->choices, text);
+	case SCHEMA_CHOICE: return choice(schema->choices, text);
 	case SCHEMA_BOOLEAN: return truth(text);
 	case SCHEMA_DURATION: return duration(text, pool);
 	case SCHEMA_SIZE: return size(text, pool);
@@ -165,7 +216,10 @@ const char *schema_suggest_value(const struct schema *schema, const char *text, 
 				      strncasecmp(text, "SIG", 3) == 0 ? text + 3 : text);
 	case SCHEMA_RESOURCE: return nearest_choice(value_resources, text);
 	case SCHEMA_CAPABILITY: return names_nearest_capability(text, pool);
-	case SCHEMA_SYSCALL: return names_nearest_system_call(text, pool);
+	case SCHEMA_CALL:
+		return text[0] == '@' ? call_group_nearest(text)
+				      : names_nearest_system_call(text, pool);
+	case SCHEMA_ANSWER: return value_answer_nearest(text, pool);
 	default: return NULL;
 	}
 }

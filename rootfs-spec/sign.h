@@ -4,26 +4,27 @@
  * it against an X.509 certificate (keyctl_pkey_verify(3)).
  *
  * Without a key of the user's own, a development key is made on first use and kept in the cache.
- * It proves nothing about who built an image; it makes the whole path run from the first day.
+ * It proves nothing about who built an image; it makes the whole path run from the first day. With
+ * a certificate alone the signature is made later, elsewhere: `keelson sign`.
  */
 #ifndef KEELSON_SIGN_H
 #define KEELSON_SIGN_H
 
-#include "rootfs-spec/pool.h"
-#include "rootfs-spec/sha256.h"
+#include "rootfs-spec/certificate.h"
 
 struct signer {
-	const char *key;              /* PEM file */
-	const char *certificate;      /* PEM or DER file */
-	struct bytes der;             /* the certificate; the caller's to free */
-	uint8_t key_id[SHA256_BYTES]; /* SHA-256 of `der` */
+	const char *key; /* PEM file; NULL: signed later */
+	struct certificate certificate;
 };
 
-/* With `key` and `certificate` both NULL: the development key. */
+/* With `key` and `certificate` both NULL: the development key. Free with certificate_free(). */
 int sign_open(struct signer *signer, struct pool *pool, const char *cache, const char *key,
 	      const char *certificate);
 
-/* Append the signature of `data` to `signature`: 256, 384 or 512 bytes. */
+/*
+ * Append the signature of `data` to `signature`, as long as the certificate says; without a key as
+ * many zeroes. A key that is not the certificate's is refused.
+ */
 int sign(const struct signer *signer, const void *data, size_t size, struct bytes *signature);
 
 #endif

@@ -59,6 +59,9 @@ static const char *fault(const struct slot_header *header)
 	if (header->salt_bytes > SALT_MAX_BYTES ||
 	    !is_zero(header->salt + header->salt_bytes, SALT_MAX_BYTES - header->salt_bytes))
 		return "salt";
+	if (!is_zero(header->key_name, sizeof(header->key_name)) &&
+	    !is_text(header->key_name, sizeof(header->key_name)))
+		return "name of the key";
 	if (!is_zero(header->reserved, sizeof(header->reserved)))
 		return "reserved bytes are in use";
 	return NULL;
@@ -75,14 +78,7 @@ int slot_header_check(const struct slot_header *header, const char **reason)
 
 static uint32_t marks_crc32(const struct slot_marks *marks)
 {
-	static const uint8_t zero[sizeof(marks->crc32)];
-	const uint8_t *bytes = (const uint8_t *)marks;
-	size_t at = offsetof(struct slot_marks, crc32);
-	uint32_t crc = crc32(0, bytes, at);
-
-	crc = crc32(crc, zero, sizeof(zero));
-	at += sizeof(zero);
-	return crc32(crc, bytes + at, sizeof(*marks) - at);
+	return crc32_without(marks, sizeof(*marks), offsetof(struct slot_marks, crc32));
 }
 
 static bool marks_valid(const struct slot_marks *marks)
@@ -125,6 +121,24 @@ static uint32_t find(const struct slot_marks *marks, const uint8_t root_hash[SLO
 bool slot_marks_rejects(const struct slot_marks *marks, const uint8_t root_hash[SLOT_DIGEST_BYTES])
 {
 	return marks && find(marks, root_hash) < marks->rejected_count;
+}
+
+const char *slot_reason_text(uint32_t reason)
+{
+	static const char *const texts[] = {
+		[SLOT_REASON_NONE] = "",
+		[SLOT_REASON_UNHEALTHY] = "unhealthy",
+		[SLOT_REASON_CRITICAL] = "critical-service",
+		[SLOT_REASON_REJECTED] = "rejected",
+		[SLOT_REASON_BOOT] = "boot",
+	};
+
+	return reason < sizeof(texts) / sizeof(texts[0]) ? texts[reason] : "?";
+}
+
+bool slot_marks_suspects(const struct slot_marks *marks, const uint8_t root_hash[SLOT_DIGEST_BYTES])
+{
+	return marks && memcmp(marks->suspect, root_hash, SLOT_DIGEST_BYTES) == 0;
 }
 
 static void forget(struct slot_marks *marks, uint32_t at)

@@ -7,6 +7,8 @@
  *     byte 4096   struct slot_marks, copy 0      unsigned: what happened to this slot
  *     byte 8192   struct slot_marks, copy 1      the copy with a valid CRC and the higher sequence
  *                                                counts; a write goes to the other one
+ *     byte 12288  how the last boot of this slot ended, two copies of 4096 bytes (svc/last.h)
+ *     byte 65536  how far an installation came, two copies of 4096 bytes (mount/install_journal.h)
  *
  * A slot is three partitions that follow each other in the GPT: root data, hash tree, header, so
  * that a root can never be paired with another root's tree. Nothing in the header is believed
@@ -28,6 +30,7 @@
 #define SLOT_MARKS_BYTES 4096u
 #define SLOT_MARKS_REJECTED_MAX 32u
 #define SLOT_DIGEST_BYTES 32u
+#define SLOT_KEY_NAME_BYTES 64u
 #define SLOT_KERNEL_PATH "/usr/lib/keelson/vmlinuz" /* the slot's kernel, inside its root */
 
 struct slot_header {
@@ -51,7 +54,8 @@ struct slot_header {
 	uint32_t block_bytes; /* 4096 */
 	uint64_t kernel_bytes;
 	uint8_t kernel_sha256[SLOT_DIGEST_BYTES];
-	uint8_t reserved[1672]; /* zero */
+	uint8_t key_name[SLOT_KEY_NAME_BYTES]; /* of the certificate's subject, NUL-padded; or "" */
+	uint8_t reserved[1608];                /* zero */
 };
 
 enum slot_reason {
@@ -61,6 +65,9 @@ enum slot_reason {
 	SLOT_REASON_REJECTED = 3,  /* by an operator */
 	SLOT_REASON_BOOT = 4       /* a step before services failed */
 };
+
+/* "unhealthy", ...; "" for none, "?" for a number that is none. */
+const char *slot_reason_text(uint32_t reason);
 
 struct slot_marks {
 	uint8_t magic[8];
@@ -73,7 +80,8 @@ struct slot_marks {
 	uint8_t detail[256];     /* text for people: object and step, NUL-padded */
 	uint8_t rejected[SLOT_MARKS_REJECTED_MAX]
 			[SLOT_DIGEST_BYTES]; /* root hashes never to install */
-	uint8_t reserved[2776];
+	uint8_t suspect[SLOT_DIGEST_BYTES]; /* of an image that was given up without a reason; or 0 */
+	uint8_t reserved[2744];
 };
 
 _Static_assert(sizeof(struct slot_header) == SLOT_HEADER_BYTES, "slot header layout is frozen");
@@ -94,6 +102,10 @@ void slot_marks_seal(struct slot_marks *next, const struct slot_marks *current);
 
 /* Is this root hash on the list of rejected images? `marks` may be NULL: nothing is. */
 bool slot_marks_rejects(const struct slot_marks *marks, const uint8_t root_hash[SLOT_DIGEST_BYTES]);
+
+/* Is it the image that was given up without a reason? */
+bool slot_marks_suspects(const struct slot_marks *marks,
+			 const uint8_t root_hash[SLOT_DIGEST_BYTES]);
 
 /*
  * Put a root hash on the list, newest last; on it already: nothing. A full list forgets its oldest.

@@ -17,6 +17,11 @@ static void read_system(const struct view *root, struct spec *spec)
 	spec->machine_id = view_boolean(root, "machine-id");
 	spec->loopback = view_boolean(&network, "loopback");
 	spec->controllers = view_texts(root, "controllers");
+	switch (view_text(root, "critical").text[0]) {
+	case 'p': spec->critical = PLAN_CRITICAL_POWEROFF; break;
+	case 'h': spec->critical = PLAN_CRITICAL_HALT; break;
+	default: spec->critical = PLAN_CRITICAL_REBOOT;
+	}
 	spec->shutdown_timeout_ns = view_duration(&shutdown, "timeout");
 	if (!spec->shutdown_timeout_ns)
 		diagnose(root->diagnostics, view_where(&shutdown, "timeout"),
@@ -32,6 +37,7 @@ static int read_document(struct node *document, int error, struct pool *pool, st
 		return error;
 	struct view root = {document, &schema_spec, document->where, pool, diagnostics};
 	view_require(&root);
+	spec_add_health(document, pool, diagnostics);
 	read_system(&root, spec);
 	spec_read_packages(&root, &spec->packages);
 	spec_read_files(&root, spec);

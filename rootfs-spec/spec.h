@@ -69,6 +69,8 @@ struct spec_image {
 	struct text compression; /* erofs: "lz4", "lz4hc", "none"; squashfs: "zstd", "none" */
 	uint64_t budget_bytes;   /* of the root without its kernel; 0: none */
 	struct where budget_where;
+	bool release; /* not with the development key */
+	struct where release_where;
 };
 
 struct spec_module {
@@ -111,6 +113,7 @@ struct spec_slots {
 	bool fill_both;      /* the built disk holds the image twice */
 	uint64_t epoch;      /* security epoch of the image */
 	struct texts healthy_services;
+	struct texts healthy_commands; /* the services that they became, spec_health.c */
 	uint64_t healthy_for_ns;
 	uint64_t healthy_deadline_ns;
 	struct where where;
@@ -147,6 +150,7 @@ struct spec_setting {
 	struct text name; /* sysctl: "net.ipv4.ip_forward"; cgroup: file name */
 	const char *value;
 	bool optional;
+	struct where value_where;
 };
 
 struct spec_limit {
@@ -157,9 +161,38 @@ struct spec_limit {
 
 struct spec_probe {
 	enum plan_probe_kind kind;
-	uint32_t port;
+	uint32_t number; /* port or descriptor */
 	struct text target;
+	struct texts command;
 	uint64_t interval_ns;
+	uint64_t timeout_ns;
+	uint32_t failures; /* of a probe of life; else 0 */
+	struct where where;
+};
+
+/* A program that is run to its end. */
+struct spec_command {
+	struct texts argv;
+	uint64_t timeout_ns;
+	bool optional;
+};
+
+struct spec_commands {
+	struct spec_command *list;
+	size_t count;
+};
+
+struct spec_condition {
+	enum plan_condition_kind kind;
+	struct text value;
+	bool negated;
+};
+
+struct spec_sandbox {
+	enum plan_sandbox_kind kind;
+	struct text path;
+	struct text source;
+	bool optional;
 };
 
 struct spec_edge {
@@ -190,6 +223,16 @@ struct spec_service {
 	size_t limit_count;
 	struct spec_probe *probes;
 	size_t probe_count;
+	struct spec_probe *liveness;
+	size_t liveness_count;
+	struct spec_commands pre;
+	struct spec_commands post;
+	struct spec_commands reload; /* one or none */
+	uint32_t reload_signal;      /* 0: none */
+	struct spec_condition *conditions;
+	size_t condition_count;
+	struct spec_sandbox *sandbox; /* in the order to mount them */
+	size_t sandbox_count;
 	struct spec_edge *edges;
 	size_t edge_count;
 	uint32_t *groups;
@@ -199,6 +242,16 @@ struct spec_service {
 	int32_t oom_score_adj;
 	int32_t nice;
 	uint32_t umask;
+	uint32_t scheduler; /* SCHED_* */
+	uint32_t scheduler_priority;
+	uint32_t io_priority;
+	uint64_t cpus[PLAN_MAX_CPUS / 64]; /* all zero: any */
+	uint64_t exits_clean[4];
+	uint64_t exits_final[4];
+	uint64_t watchdog_ns;
+	uint64_t timer_first_ns;
+	uint64_t timer_every_ns;
+	uint64_t timer_jitter_ns;
 	uint32_t burst;
 	uint64_t start_timeout_ns;
 	uint64_t stop_timeout_ns;
@@ -208,15 +261,96 @@ struct spec_service {
 	struct where where;
 };
 
+enum spec_operator {
+	SPEC_EQUAL = 1, /* (argument & mask) == value */
+	SPEC_NOT_EQUAL,
+	SPEC_LESS,
+	SPEC_LESS_EQUAL,
+	SPEC_GREATER,
+	SPEC_GREATER_EQUAL
+};
+
+/* A condition on one argument of a system call, compared without sign. */
+struct spec_argument {
+	uint32_t number;
+	enum spec_operator operator;
+	uint64_t value;
+	uint64_t mask; /* of what is compared with SPEC_EQUAL: of an argument of 32 bits at most
+			  those; 32 bits, too, with SPEC_NOT_EQUAL and a negative int; else all ones */
+	struct where where;
+};
+
+/*
+ * What a filter answers to a call when all conditions hold. Of one call a policy has either one rule
+ * without conditions, or rules with conditions of which no two with different answers can hold at
+ * once: so their order means nothing. Where none holds, the policy's default does.
+ */
+struct spec_rule {
+	const char *call;
+	struct text said; /* the entry: the call, or the group that it came with */
+	uint32_t answer;  /* SECCOMP_RET_* with its data */
+	struct spec_argument *when;
+	size_t when_count;
+	const char *policy; /* whose entry it is: this policy, or one that it extends */
+};
+
+struct spec_landlock_rule {
+	enum plan_landlock_kind kind;
+	uint64_t access;
+	struct text path;
+	uint32_t port;
+};
+
+/* A class of device nodes. */
+struct spec_device {
+	char type;     /* 'b', 'c', 'a': both */
+	int64_t major; /* -1: any */
+	int64_t minor;
+	uint32_t access; /* BPF_DEVCG_ACC_* */
+	struct text said;
+};
+
+/* Why a line is there: by the line's text. */
+struct spec_reason {
+	struct text line;
+	const char *why;
+	const char *policy;
+};
+
 struct spec_policy {
 	struct text name;
-	bool capabilities; /* the masks are to be applied */
-	bool no_new_privs;
+	struct text extends;
+	enum plan_mode mode;
+	uint32_t flags;    /* PLAN_POLICY_* */
 	uint64_t bounding; /* bit n is capability n */
+	uint64_t permitted;
+	uint64_t inheritable;
 	uint64_t ambient;
+	const char *bounding_policy[64]; /* who dropped capability n, or kept it; NULL: nobody */
 	uint32_t securebits;
-	bool seccomp_allow; /* `calls` are those allowed, not those denied */
-	struct texts calls; /* names of system calls; none: no filter */
+	bool seccomp; /* there is a filter */
+	uint32_t default_answer;
+	struct text default_said;
+	const char *default_policy;
+	struct spec_rule *rules;
+	size_t rule_count;
+	uint64_t namespaces; /* CLONE_NEW* */
+	struct spec_sandbox *sandbox;
+	size_t sandbox_count;
+	enum plan_proc proc;
+	struct texts nodes; /* of a private /dev */
+	bool devices;       /* there are rules for devices */
+	bool devices_allow; /* the rules say what is allowed, not what is denied */
+	struct spec_device *device_rules;
+	size_t device_count;
+	uint64_t landlock_fs;
+	uint64_t landlock_net;
+	uint64_t landlock_scoped;
+	struct spec_landlock_rule *landlock;
+	size_t landlock_count;
+	struct spec_reason *reasons;
+	size_t reason_count;
+	bool used; /* by a service, or told by the spec itself: it is in the plan */
 	struct where where;
 };
 
@@ -231,10 +365,12 @@ struct spec {
 	bool loopback;
 	struct texts controllers; /* of cgroup v2: "cpu", "memory" */
 	uint64_t shutdown_timeout_ns;
+	enum plan_critical critical;
 	struct spec_packages packages;
 	struct spec_file *files;
 	size_t file_count;
 	struct spec_image image;
+	struct texts keys; /* certificates of the builder's machine, resolved; none: the signer's */
 	struct spec_kernel kernel;
 	struct spec_pods pods;
 	struct spec_disk disk;
@@ -272,6 +408,12 @@ int spec_parse(const char *path, const char *text, size_t size, const char *prof
  * says which file and line it came from, and paths of this machine are absolute. Without, two specs that mean the same give the same text: input of the build id.
  */
 void spec_print(const struct spec *spec, bool origins, struct bytes *out);
+
+/* Call `visit` for every program that a service runs: itself, and the commands beside it. */
+void spec_each_program(const struct spec *spec,
+		       void (*visit)(void *context, const struct spec_service *service,
+				     const struct text *program),
+		       void *context);
 
 /* The policy of that name, or NULL. */
 const struct spec_policy *spec_policy(const struct spec *spec, const char *name);

@@ -5,149 +5,119 @@
 
 #include "rootfs-spec/nearest.h"
 #include "rootfs-spec/spec_parts.h"
+#include "rootfs-spec/spec_policies.h"
 
-/* ---- the service graph ---- */
+/* ---- programs ---- */
 
-static uint32_t find_service(const struct spec *spec, const char *name)
-{
-	for (uint32_t i = 0; i < spec->service_count; i++)
-		if (strcmp(spec->services[i].name.text, name) == 0)
-			return i;
-	return PLAN_NONE;
-}
-
-static const char *nearest_service(const struct spec *spec, const char *name)
-{
-	struct nearest nearest = {.name = name};
-
-	for (size_t i = 0; i < spec->service_count; i++)
-		nearest_offer(&nearest, spec->services[i].name.text);
-	return nearest.best;
-}
-
-static const char *edge_key(enum plan_edge_kind kind)
-{
-	static const char *const keys[] = {
-		[PLAN_EDGE_REQUIRES] = "requires",
-		[PLAN_EDGE_WANTS] = "wants",
-		[PLAN_EDGE_AFTER] = "after",
-	};
-	return keys[kind];
-}
-
-static void resolve_edges(struct spec *spec, struct diagnostics *diagnostics)
-{
-	for (uint32_t i = 0; i < spec->service_count; i++) {
-		struct spec_service *service = &spec->services[i];
-		for (size_t j = 0; j < service->edge_count; j++) {
-			struct spec_edge *edge = &service->edges[j];
-			edge->service = find_service(spec, edge->name.text);
-			if (edge->service == PLAN_NONE) {
-				diagnose(diagnostics, edge->name.where,
-					 "'%s' %s unknown service '%s'", service->name.text,
-					 edge->kind == PLAN_EDGE_AFTER ? "is after"
-								       : edge_key(edge->kind),
-					 edge->name.text);
-				diagnose_suggest(diagnostics,
-						 nearest_service(spec, edge->name.text));
-			}
-			for (size_t k = 0; k < j; k++)
-				if (strcmp(service->edges[k].name.text, edge->name.text) == 0 &&
-				    service->edges[k].kind == edge->kind)
-					diagnose(diagnostics, edge->name.where,
-						 "'%s' is listed twice", edge->name.text);
-		}
-	}
-}
-
-/* A depth-first walk without recursion: a spec may hold thousands of services in a row. */
-struct walk {
-	struct spec *spec;
-	struct diagnostics *diagnostics;
-	uint8_t *colour; /* 0 not met, 1 on the path, 2 done */
-	uint32_t *path;
-	size_t *edge; /* of each on the path: the next edge to follow */
-	size_t depth;
-	uint32_t placed;
+struct visitor {
+	void (*visit)(void *context, const struct spec_service *service,
+		      const struct text *program);
+	void *context;
+	const struct spec_service *service;
 };
 
-/* "a -> b -> a", from where the path meets itself, with the lines that say so. */
-static void tell_cycle(const struct walk *walk, uint32_t back)
+static void visit_one(const struct visitor *visitor, const struct texts *argv)
 {
-	const struct spec *spec = walk->spec;
-	struct pool *pool = spec->pool;
-	const char *names = "", *lines = "";
-	size_t start = 0;
-
-	while (walk->path[start] != back)
-		start++;
-	for (size_t i = start; i < walk->depth; i++) {
-		const struct spec_service *service = &spec->services[walk->path[i]];
-		const struct spec_edge *edge = &service->edges[walk->edge[i] - 1];
-		names = pool_printf(pool, "%s%s -> ", names, service->name.text);
-		lines = pool_printf(pool, "%s%s%s %s %s (%s:%u:%u)", lines, *lines ? ", " : "",
-				    service->name.text, edge_key(edge->kind), edge->name.text,
-				    edge->name.where.source ? edge->name.where.source->path : "?",
-				    edge->name.where.line, edge->name.where.column);
-	}
-	const struct spec_service *first = &spec->services[walk->path[start]];
-	diagnose(walk->diagnostics, first->edges[walk->edge[start] - 1].name.where,
-		 "dependency cycle: %s%s", names, first->name.text);
-	diagnose_hint(walk->diagnostics, "%s", lines);
+	if (argv->count)
+		visitor->visit(visitor->context, visitor->service, &argv->list[0]);
 }
 
-static void walk_from(struct walk *walk, uint32_t start)
+static void visit_commands(const struct visitor *visitor, const struct spec_commands *commands)
 {
-	walk->depth = 0;
-	walk->path[walk->depth] = start;
-	walk->edge[walk->depth++] = 0;
-	walk->colour[start] = 1;
-	while (walk->depth) {
-		uint32_t at = walk->path[walk->depth - 1];
-		const struct spec_service *service = &walk->spec->services[at];
-		if (walk->edge[walk->depth - 1] == service->edge_count) {
-			walk->colour[at] = 2;
-			walk->spec->order[walk->placed++] = at;
-			walk->depth--;
-			continue;
-		}
-		uint32_t next = service->edges[walk->edge[walk->depth - 1]++].service;
-		if (next == PLAN_NONE || walk->colour[next] == 2)
-			continue;
-		if (walk->colour[next] == 1) {
-			tell_cycle(walk, next);
-			continue;
-		}
-		walk->colour[next] = 1;
-		walk->path[walk->depth] = next;
-		walk->edge[walk->depth++] = 0;
+	for (size_t i = 0; i < commands->count; i++)
+		visit_one(visitor, &commands->list[i].argv);
+}
+
+void spec_each_program(const struct spec *spec,
+		       void (*visit)(void *context, const struct spec_service *service,
+				     const struct text *program),
+		       void *context)
+{
+	for (size_t i = 0; i < spec->service_count; i++) {
+		const struct spec_service *service = &spec->services[i];
+		struct visitor visitor = {visit, context, service};
+		visit_one(&visitor, &service->exec);
+		for (size_t j = 0; j < service->probe_count; j++)
+			visit_one(&visitor, &service->probes[j].command);
+		for (size_t j = 0; j < service->liveness_count; j++)
+			visit_one(&visitor, &service->liveness[j].command);
+		visit_commands(&visitor, &service->pre);
+		visit_commands(&visitor, &service->post);
+		visit_commands(&visitor, &service->reload);
 	}
 }
 
-void spec_check_graph(struct spec *spec, struct diagnostics *diagnostics)
+static bool covers(const char *above, const char *path)
 {
-	size_t count = spec->service_count;
-	struct walk walk = {.spec = spec, .diagnostics = diagnostics};
+	size_t length = strlen(above);
 
-	resolve_edges(spec, diagnostics);
-	spec->order = pool_alloc(spec->pool, (count + 1) * sizeof(*spec->order));
-	walk.colour = pool_alloc(spec->pool, count + 1);
-	walk.path = pool_alloc(spec->pool, (count + 1) * sizeof(*walk.path));
-	walk.edge = pool_alloc(spec->pool, (count + 1) * sizeof(*walk.edge));
-	/* The logger first: what the others write early has somewhere to go. */
-	if (spec->logger != PLAN_NONE)
-		walk_from(&walk, spec->logger);
-	for (uint32_t i = 0; i < count; i++)
-		if (!walk.colour[i])
-			walk_from(&walk, i);
+	return strncmp(path, above, length) == 0 && (path[length] == '/' || path[length] == '\0');
+}
+
+/* What the service sees at `path` instead of what the node has there; NULL: the same. */
+static const struct spec_sandbox *covered_by(const struct spec_service *service, const char *path)
+{
+	const struct spec_sandbox *cover = NULL;
+
+	for (size_t i = 0; i < service->sandbox_count; i++) {
+		const struct spec_sandbox *entry = &service->sandbox[i];
+		if (entry->kind == PLAN_SANDBOX_READ_ONLY || !covers(entry->path.text, path))
+			continue;
+		/* A path that is bound onto itself is the node's again. */
+		cover = entry->source.text && strcmp(entry->source.text, entry->path.text) == 0
+				? NULL
+				: entry;
+	}
+	return cover;
+}
+
+/* Hidden from the very service that is to execute it. What a bind shows there nobody knows now. */
+static void check_hidden(void *context, const struct spec_service *service,
+			 const struct text *program)
+{
+	const struct spec_sandbox *cover = covered_by(service, program->text);
+
+	if (cover && !cover->source.text)
+		diagnose(context, program->where, "'%s' cannot execute %s: %s is %s",
+			 service->name.text, program->text, cover->path.text,
+			 cover->kind == PLAN_SANDBOX_TMP ? "empty to it" : "hidden from it");
+}
+
+/* PID 1 asks from the node's side: what listens in a place of the service's own is not found. */
+static void check_sockets(const struct spec_service *service, const struct spec_probe *probes,
+			  size_t count, struct diagnostics *diagnostics)
+{
+	for (size_t i = 0; i < count; i++) {
+		const struct spec_sandbox *cover = probes[i].kind == PLAN_PROBE_SOCKET
+							   ? covered_by(service,
+									probes[i].target.text)
+							   : NULL;
+		if (cover)
+			diagnose(diagnostics, probes[i].target.where,
+				 "PID 1 cannot reach %s: %s of '%s' is not that of the node",
+				 probes[i].target.text, cover->path.text, service->name.text);
+	}
 }
 
 /* ---- names across parts ---- */
 
-static void check_policies(const struct spec *spec, struct diagnostics *diagnostics)
+/* What comes with a profile and nobody lives under stays out of the plan. */
+static void mark_used(struct spec *spec, const struct text *name)
 {
+	for (size_t i = 0; i < spec->policy_count; i++) {
+		struct spec_policy *policy = &spec->policies[i];
+		if (!policy->where.source || policy->where.source->order == 0 ||
+		    (name->text && strcmp(policy->name.text, name->text) == 0))
+			policy->used = true;
+	}
+}
+
+static void check_policies(struct spec *spec, struct diagnostics *diagnostics)
+{
+	mark_used(spec, &(struct text){0});
 	for (size_t i = 0; i < spec->service_count; i++) {
 		const struct text *policy = &spec->services[i].policy;
+		mark_used(spec, policy);
 		if (!policy->text || spec_policy(spec, policy->text))
 			continue;
 		struct nearest nearest = {.name = policy->text};
@@ -158,26 +128,68 @@ static void check_policies(const struct spec *spec, struct diagnostics *diagnost
 	}
 }
 
+/* What keelctl executes to learn (svc/learn.h), wherever it is from, or that program under another name. */
+#define LEARN_PROGRAM "/usr/lib/keelson/keelson-learn"
+
+static bool is_learn_program(const struct spec_file *file)
+{
+	return (file->source.text && strcmp(file->source.text, "program:keelson-learn") == 0) ||
+	       (file->to.text && strcmp(file->to.text, LEARN_PROGRAM) == 0);
+}
+
+/*
+ * What is right while a policy is being made, and not on a node that is relied on. Whoever asks for a
+ * shell on the console makes no such node, and is still told that it can learn.
+ */
+static void check_learning(const struct spec *spec, struct diagnostics *diagnostics)
+{
+	for (size_t i = 0; i < spec->service_count && !spec->rescue_console; i++) {
+		const struct text *name = &spec->services[i].policy;
+		const struct spec_policy *policy = name->text ? spec_policy(spec, name->text)
+							      : NULL;
+
+		if (!policy || policy->mode != PLAN_MODE_AUDIT)
+			continue;
+		diagnose_warning(
+			diagnostics, name->where,
+			"'%s' says 'mode: audit': '%s' is denied no call, capability, path "
+			"or device by it",
+			name->text, spec->services[i].name.text);
+		diagnose_hint(diagnostics, "with 'rescue: console' it is clear that nobody relies "
+					   "on this node");
+	}
+	for (size_t i = 0; i < spec->file_count; i++)
+		if (is_learn_program(&spec->files[i])) {
+			diagnose_warning(diagnostics, spec->files[i].to.where,
+					 "with keelson-learn root can have the kernel watch what "
+					 "every process calls");
+			diagnose_hint(diagnostics, "it is for images in which policies are made, "
+						   "like those of 'debug'");
+		}
+}
+
 /* A slot that can never be healthy would be rolled back after each update. */
 static void check_health(const struct spec *spec, struct diagnostics *diagnostics)
 {
 	const struct spec_slots *slots = &spec->slots;
+	const bool *started = spec_started_at_boot(spec);
 
 	for (size_t i = 0; i < slots->healthy_services.count; i++) {
 		struct text name = slots->healthy_services.list[i];
-		uint32_t index = find_service(spec, name.text);
+		uint32_t index = spec_find_service(spec, name.text);
 		if (index == PLAN_NONE) {
 			diagnose(diagnostics, name.where,
 				 "the health condition names unknown service '%s'", name.text);
-			diagnose_suggest(diagnostics, nearest_service(spec, name.text));
+			diagnose_suggest(diagnostics, spec_nearest_service(spec, name.text));
 			continue;
 		}
 		const struct spec_service *service = &spec->services[index];
-		if (service->kind == PLAN_SERVICE_ONESHOT)
+		if (service->kind != PLAN_SERVICE_DAEMON)
 			diagnose(diagnostics, name.where,
-				 "the health condition names '%s', a oneshot, which is never up",
-				 name.text);
-		else if (service->flags & PLAN_SERVICE_MANUAL)
+				 "the health condition names '%s', a %s, which is never up",
+				 name.text,
+				 service->kind == PLAN_SERVICE_TIMER ? "timer" : "oneshot");
+		else if (!started[index])
 			diagnose(diagnostics, name.where,
 				 "the health condition names '%s', which is not started at boot",
 				 name.text);
@@ -217,6 +229,60 @@ static void check_cgroup(const struct spec *spec, uint32_t index, struct diagnos
 		diagnose(diagnostics, service->cgroup.where,
 			 "the pods' cgroup '%s' lies inside that of '%s'", pods,
 			 service->name.text);
+}
+
+/* PID 1's own; a service there would share it (svc/cgroup.h). */
+#define INIT_CGROUP "init"
+
+/* What policies with 'shared-mounts' are held to (spec_surroundings.c) holds for a service's own paths. */
+static void check_shared_paths(const struct spec *spec, const struct spec_service *service,
+			       struct diagnostics *diagnostics)
+{
+	const struct spec_policy *policy = service->policy.text
+						   ? spec_policy(spec, service->policy.text)
+						   : NULL;
+
+	if (!policy || !(policy->flags & PLAN_POLICY_SHARED_MOUNTS))
+		return;
+	for (size_t i = 0; i < service->sandbox_count; i++)
+		if (!spec_path_may_be_private(service->sandbox[i].path.text))
+			diagnose(diagnostics, service->sandbox[i].path.where,
+				 "'%s' lives under '%s', whose mounts are shared: only paths below "
+				 "/proc, /dev and /sys can differ, not '%s'",
+				 service->name.text, policy->name.text,
+				 service->sandbox[i].path.text);
+}
+
+/*
+ * What is wrong with one service alone, but takes the node to see.
+ */
+static void check_service(const struct spec *spec, uint32_t index, struct diagnostics *diagnostics)
+{
+	const struct spec_service *service = &spec->services[index];
+	const char *cgroup = service->cgroup.text;
+	size_t length = strlen(INIT_CGROUP);
+
+	if (cgroup && strncmp(cgroup, INIT_CGROUP, length) == 0 &&
+	    (cgroup[length] == '\0' || cgroup[length] == '/'))
+		diagnose(diagnostics, service->cgroup.where, "'%s' is the cgroup of PID 1", cgroup);
+	for (size_t i = 0; index == spec->logger && i < service->probe_count; i++)
+		if (service->probes[i].kind == PLAN_PROBE_FD)
+			diagnose(diagnostics, service->probes[i].where,
+				 "the logger has the pipes of others there: it cannot have 'fd'");
+	check_sockets(service, service->probes, service->probe_count, diagnostics);
+	check_sockets(service, service->liveness, service->liveness_count, diagnostics);
+	/* mount_namespaces(7): what is mounted in a slave does not reach the node. */
+	if (service->kill == PLAN_KILL_MAIN && service->sandbox_count) {
+		diagnose_warning(diagnostics, service->sandbox[0].path.where,
+				 "'%s' sees other paths, so what it mounts is seen by nobody else",
+				 service->name.text);
+		diagnose_hint(diagnostics, "'kill: main' says that it leaves something behind: the "
+					   "mounts of a runtime's containers would be unseen by "
+					   "kubelet");
+	}
+	check_shared_paths(spec, service, diagnostics);
+	spec_check_namespaces(spec, service, diagnostics);
+	spec_check_settings(spec, service, diagnostics);
 }
 
 static void check_logs(const struct spec *spec, uint32_t index, struct diagnostics *diagnostics)
@@ -297,10 +363,14 @@ static void check_hostname(const struct spec *spec, struct diagnostics *diagnost
 void spec_check_parts(struct spec *spec, struct diagnostics *diagnostics)
 {
 	check_policies(spec, diagnostics);
+	check_learning(spec, diagnostics);
+	spec_each_program(spec, check_hidden, diagnostics);
+	spec_check_boot(spec, diagnostics);
 	check_health(spec, diagnostics);
 	check_duplicates(spec, diagnostics);
 	for (uint32_t i = 0; i < spec->service_count; i++) {
 		check_cgroup(spec, i, diagnostics);
+		check_service(spec, i, diagnostics);
 		check_logs(spec, i, diagnostics);
 	}
 	check_hostname(spec, diagnostics);

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "rootfs-spec/spec_parts.h"
 #include "rootfs-spec/value.h"
@@ -202,6 +203,8 @@ static void read_format(const struct view *view, struct spec_image *image)
 	image->compression = view_text(view, "compression");
 	image->budget_bytes = view_size(view, "budget");
 	image->budget_where = view_where(view, "budget");
+	image->release = view_boolean(view, "release");
+	image->release_where = view_where(view, "release");
 	bool squashfs = strcmp(image->format.text, "squashfs") == 0;
 	if (!image->compression.text) {
 		image->compression.text = squashfs ? "zstd" : "lz4hc";
@@ -214,6 +217,18 @@ static void read_format(const struct view *view, struct spec_image *image)
 		 image->format.text, compression);
 	diagnose_hint(view->diagnostics,
 		      squashfs ? "squashfs takes zstd or none" : "erofs takes lz4hc, lz4 or none");
+}
+
+static void read_keys(const struct view *root, struct spec *spec)
+{
+	spec->keys = resolved(root, "keys");
+	if (spec->keys.count > PLAN_MAX_KEYS)
+		diagnose(root->diagnostics, spec->keys.list[PLAN_MAX_KEYS].where,
+			 "an image trusts at most %u keys", PLAN_MAX_KEYS);
+	for (size_t i = 0; i < spec->keys.count; i++)
+		if (access(spec->keys.list[i].text, R_OK) < 0)
+			diagnose(root->diagnostics, spec->keys.list[i].where, "%s: %s",
+				 spec->keys.list[i].text, strerror(errno));
 }
 
 static void read_pods(const struct view *view, struct spec_pods *pods)
@@ -252,6 +267,20 @@ static uint64_t partition_size(const struct view *view, const char *key, bool or
 	return bytes;
 }
 
+static struct texts read_health_commands(const struct view *healthy)
+{
+	const struct node *list = view_node(healthy, "commands");
+	struct texts names = {0};
+
+	for (size_t i = 0; list && i < list->count; i++)
+		if (!list->entries[i].value->bad)
+			texts_add(&names,
+				  (struct text){spec_health_name(i, healthy->pool),
+						list->entries[i].where},
+				  healthy->pool);
+	return names;
+}
+
 void spec_read_image(const struct view *root, struct spec *spec)
 {
 	struct view image = view_map(root, "image"), pods = view_map(root, "pods");
@@ -259,6 +288,7 @@ void spec_read_image(const struct view *root, struct spec *spec)
 	struct view healthy = view_map(&slots, "healthy");
 
 	read_format(&image, &spec->image);
+	read_keys(root, spec);
 	read_pods(&pods, &spec->pods);
 	spec->disk.esp_bytes = partition_size(&disk, "esp", true);
 	spec->disk.state_bytes = partition_size(&disk, "state", false);
@@ -268,6 +298,7 @@ void spec_read_image(const struct view *root, struct spec *spec)
 		.fill_both = strcmp(view_text(&slots, "fill").text, "both") == 0,
 		.epoch = (uint64_t)view_integer(&slots, "epoch"),
 		.healthy_services = view_texts(&healthy, "services"),
+		.healthy_commands = read_health_commands(&healthy),
 		.healthy_for_ns = view_duration(&healthy, "for"),
 		.healthy_deadline_ns = view_duration(&healthy, "deadline"),
 		.where = view_where(&slots, "healthy"),

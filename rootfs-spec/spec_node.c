@@ -4,6 +4,7 @@
 
 #include "rootfs-spec/mount_options.h"
 #include "rootfs-spec/mount_types.h"
+#include "rootfs-spec/slot_layer.h"
 #include "rootfs-spec/spec_parts.h"
 
 static const char partition_prefix[] = "partition:";
@@ -95,9 +96,17 @@ static void read_overlay(const struct view *mount_view, struct spec_mount *mount
 		return;
 	}
 	mount->upper = upper;
+	if (is(upper, "slot")) {
+		mount->flags |= PLAN_MOUNT_SLOT_LAYER;
+		if (mount->work.text)
+			diagnose(view.diagnostics, mount->work.where,
+				 "'work' with 'upper: slot': its place is keelson's");
+		return;
+	}
 	if (!is(upper, "tmpfs") && (upper.text[0] != '/' || strstr(upper.text, "..")))
 		diagnose(view.diagnostics, upper.where,
-			 "'upper' must be tmpfs, an absolute path or none, not '%s'", upper.text);
+			 "'upper' must be slot, tmpfs, an absolute path or none, not '%s'",
+			 upper.text);
 }
 
 static void read_flags(const struct view *view, struct spec_mount *mount)
@@ -117,7 +126,7 @@ static void read_flags(const struct view *view, struct spec_mount *mount)
 
 	if (is(view_text(view, "make"), "if-empty"))
 		mount->flags |= PLAN_MOUNT_MAKE;
-	if (mount->flags && !device)
+	if (mount->flags & PLAN_MOUNT_MAKE && !device)
 		diagnose(view->diagnostics, view_where(view, "make"),
 			 "'make' needs a 'source' that is a device or a partition");
 	for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
@@ -159,6 +168,34 @@ static void read_mount(const struct view *view, struct spec_mount *mount)
 		diagnose(view->diagnostics, view_where(view, "options"), "too many options");
 }
 
+/* A slot's layer has to be there again at the next boot: on a disk, whichever slot that boots. */
+static void tell_homeless_layer(const struct spec *spec, const struct spec_mount *layer,
+				struct diagnostics *diagnostics)
+{
+	const struct spec_mount *home = NULL;
+	size_t longest = 0;
+
+	for (size_t i = 0; i < spec->mount_count; i++) {
+		const struct spec_mount *mount = &spec->mounts[i];
+		size_t length = strlen(mount->target.text);
+
+		if (length < longest || strncmp(SLOT_LAYER_BASE, mount->target.text, length) != 0 ||
+		    (SLOT_LAYER_BASE[length] != '/' && SLOT_LAYER_BASE[length] != '\0'))
+			continue;
+		longest = length;
+		home = mount;
+	}
+	if (!home ||
+	    (home->source_kind != PLAN_SOURCE_DEVICE && home->source_kind != PLAN_SOURCE_PARTITION))
+		diagnose(diagnostics, layer->upper.where,
+			 "'upper: slot' is kept in " SLOT_LAYER_BASE ": that needs a partition or "
+			 "device mounted there or above, such as /var");
+	else if (home->flags & PLAN_MOUNT_OPTIONAL && !(layer->flags & PLAN_MOUNT_OPTIONAL))
+		diagnose(diagnostics, layer->upper.where,
+			 "'upper: slot' is kept on %s, which is optional: this mount must be, too",
+			 home->target.text);
+}
+
 void spec_read_mounts(const struct view *root, struct spec *spec)
 {
 	const struct node *map = view_node(root, "mounts");
@@ -176,6 +213,9 @@ void spec_read_mounts(const struct view *root, struct spec *spec)
 		POOL_GROW(spec->pool, spec->mounts, spec->mount_count);
 		spec->mounts[spec->mount_count++] = mount;
 	}
+	for (size_t i = 0; i < spec->mount_count; i++)
+		if (spec->mounts[i].flags & PLAN_MOUNT_SLOT_LAYER)
+			tell_homeless_layer(spec, &spec->mounts[i], root->diagnostics);
 }
 
 /* Is `path` the directory `above` or below it? */
@@ -207,7 +247,9 @@ static bool comes_before(const struct spec_mount *earlier, const struct spec_mou
 	for (size_t i = 0; i < mount->lowers.count; i++)
 		if (lies_on(mount->lowers.list[i].text, above))
 			return true;
-	const char *upper = is(mount->upper, "tmpfs") ? "/run/keelson" : mount->upper.text;
+	const char *upper = mount->flags & PLAN_MOUNT_SLOT_LAYER ? SLOT_LAYER_BASE
+			    : is(mount->upper, "tmpfs")          ? "/run/keelson"
+								 : mount->upper.text;
 	return lies_on(upper, above) || lies_on(mount->work.text, above);
 }
 

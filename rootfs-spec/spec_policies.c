@@ -1,153 +1,223 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Policies: names of capabilities into masks, and what a filter must leave to the child itself. */
-#include <linux/capability.h>
-#include <linux/securebits.h>
+/*
+ * Policies: each one begins with what it extends, takes away what it removes, and adds what it says.
+ */
+#include <linux/seccomp.h>
 #include <string.h>
 
+#include "rootfs-spec/call_groups.h"
+#include "rootfs-spec/confine_calls.h"
 #include "rootfs-spec/names.h"
+#include "rootfs-spec/nearest.h"
 #include "rootfs-spec/spec_parts.h"
+#include "rootfs-spec/spec_policies.h"
 
-/* Not cap_max_bits(3): that is the builder's kernel, and the same spec must give the same bytes. */
-#define EVERY_CAPABILITY ((2ull << CAP_LAST_CAP) - 1)
+struct policies {
+	const struct view *root;
+	const struct node *map;
+	const struct schema *schema;
+	struct spec *spec;
+	bool *open;   /* being read: whoever meets one of them goes round in circles */
+	size_t *read; /* index into spec->policies and 1; 0: not read yet */
+};
 
-static uint64_t mask_of(const struct view *view, const char *key)
+static const struct spec_policy *read_entry(struct policies *policies, size_t index);
+
+/* ---- extending ---- */
+
+static size_t find_entry(const struct policies *policies, const char *name)
 {
-	struct texts names = view_texts(view, key);
-	uint64_t mask = 0;
-
-	for (size_t i = 0; i < names.count; i++)
-		mask |= 1ull << names_capability(names.list[i].text);
-	return mask;
+	for (size_t i = 0; i < policies->map->count; i++)
+		if (strcmp(policies->map->entries[i].key, name) == 0)
+			return i;
+	return SIZE_MAX;
 }
 
-static void read_capabilities(const struct view *policy_view, struct spec_policy *policy)
+static const struct spec_policy *base_of(struct policies *policies, const struct view *view)
 {
-	struct view view = view_map(policy_view, "capabilities");
-	bool drop = view_has(&view, "drop"), keep = view_has(&view, "keep");
+	struct text extends = view_text(view, "extends");
+	struct nearest nearest = {.name = extends.text};
+	size_t index = extends.text ? find_entry(policies, extends.text) : SIZE_MAX;
 
-	if (drop && keep)
-		diagnose(view.diagnostics, view.where,
-			 "'drop' and 'keep' together: one list says what the other would");
-	else if (!drop && !keep)
-		diagnose(view.diagnostics, view.where, "'capabilities' without 'drop' or 'keep'");
-	policy->capabilities = true;
-	policy->bounding = keep ? mask_of(&view, "keep")
-				: EVERY_CAPABILITY & ~mask_of(&view, "drop");
-	policy->ambient = mask_of(&view, "ambient");
-	struct texts ambient = view_texts(&view, "ambient");
-	for (size_t i = 0; i < ambient.count; i++)
-		if (!(policy->bounding >> names_capability(ambient.list[i].text) & 1))
-			diagnose(view.diagnostics, ambient.list[i].where,
-				 "'%s' cannot be ambient: the policy does not leave it",
-				 ambient.list[i].text);
+	if (!extends.text)
+		return NULL;
+	if (index == SIZE_MAX) {
+		for (size_t i = 0; i < policies->map->count; i++)
+			nearest_offer(&nearest, policies->map->entries[i].key);
+		diagnose(view->diagnostics, extends.where, "unknown policy '%s'", extends.text);
+		diagnose_suggest(view->diagnostics, nearest.best);
+		return NULL;
+	}
+	if (policies->open[index]) {
+		diagnose(view->diagnostics, extends.where, "'%s' extends itself", extends.text);
+		return NULL;
+	}
+	return read_entry(policies, index);
 }
 
-static void read_securebits(const struct view *view, struct spec_policy *policy)
-{
-	static const struct {
-		const char *name;
-		uint32_t bit;
-	} bits[] = {
-		{"noroot", SECBIT_NOROOT},
-		{"noroot-locked", SECBIT_NOROOT_LOCKED},
-		{"no-setuid-fixup", SECBIT_NO_SETUID_FIXUP},
-		{"no-setuid-fixup-locked", SECBIT_NO_SETUID_FIXUP_LOCKED},
-		{"keep-caps", SECBIT_KEEP_CAPS},
-		{"keep-caps-locked", SECBIT_KEEP_CAPS_LOCKED},
-		{"no-cap-ambient-raise", SECBIT_NO_CAP_AMBIENT_RAISE},
-		{"no-cap-ambient-raise-locked", SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED},
-	};
-	struct texts names = view_texts(view, "securebits");
+/* ---- reasons ---- */
 
-	for (size_t i = 0; i < names.count; i++)
-		for (size_t j = 0; j < sizeof(bits) / sizeof(bits[0]); j++)
-			if (strcmp(bits[j].name, names.list[i].text) == 0)
-				policy->securebits |= bits[j].bit;
+/* Is there a line of that text? */
+static bool is_line(const struct view *view, const struct spec_policy *policy, const char *line)
+{
+	if (names_capability(line) >= 0 || schema_find(view->schema, line))
+		return true;
+	for (size_t i = 0; i < policy->rule_count; i++)
+		if (strcmp(policy->rules[i].said.text, line) == 0)
+			return true;
+	for (size_t i = 0; i < policy->sandbox_count; i++)
+		if (strcmp(policy->sandbox[i].path.text, line) == 0)
+			return true;
+	for (size_t i = 0; i < policy->device_count; i++)
+		if (strcmp(policy->device_rules[i].said.text, line) == 0)
+			return true;
+	for (size_t i = 0; i < policy->nodes.count; i++)
+		if (strcmp(policy->nodes.list[i].text, line) == 0)
+			return true;
+	for (size_t i = 0; i < policy->landlock_count; i++)
+		if (policy->landlock[i].path.text &&
+		    strcmp(policy->landlock[i].path.text, line) == 0)
+			return true;
+	return false;
 }
 
-static const struct text *find_call(const struct texts *calls, const char *name)
+static void read_reasons(const struct view *policy_view, struct spec_policy *policy)
 {
-	for (size_t i = 0; i < calls->count; i++)
-		if (strcmp(calls->list[i].text, name) == 0)
-			return &calls->list[i];
-	return NULL;
+	struct view view = view_map(policy_view, "why");
+	const struct spec_policy before = *policy;
+
+	policy->reasons = NULL;
+	policy->reason_count = 0;
+	for (size_t i = 0; view.map && i < view.map->count; i++) {
+		const struct node_entry *entry = &view.map->entries[i];
+		if (entry->value->bad || entry->value->kind != NODE_SCALAR)
+			continue;
+		if (!is_line(policy_view, policy, entry->key)) {
+			struct nearest nearest = {.name = entry->key};
+			for (size_t j = 0; j < policy->rule_count; j++)
+				nearest_offer(&nearest, policy->rules[j].said.text);
+			for (size_t j = 0; j < policy->sandbox_count; j++)
+				nearest_offer(&nearest, policy->sandbox[j].path.text);
+			diagnose(view.diagnostics, entry->where,
+				 "a reason for '%s', which is no line of this policy", entry->key);
+			diagnose_suggest(view.diagnostics, nearest.best);
+		}
+		POOL_GROW(view.pool, policy->reasons, policy->reason_count);
+		policy->reasons[policy->reason_count++] = (struct spec_reason){
+			{entry->key, entry->where}, entry->value->text, policy->name.text};
+	}
+	for (size_t i = 0; i < before.reason_count; i++) {
+		POOL_GROW(view.pool, policy->reasons, policy->reason_count);
+		policy->reasons[policy->reason_count++] = before.reasons[i];
+	}
 }
+
+/* ---- what a filter must leave to the child ---- */
 
 /*
- * The filter is there before the service's program is: it must admit the steps of confinement that
- * are still to come (svc/confine.h gives the order), the execve, and the report of its failure.
+ * The filter is there before the service's program is: it must admit what is still to be called then
+ * (confine_calls.h). Told here by the entry; compiling runs the finished program over the calls.
  */
 static void check_steps(const struct view *view, const struct spec_policy *policy)
 {
-	static const char *const always[] = {"execve", "write", "exit_group", NULL};
-	static const char *const without_nnp[] = {"setgroups", "setresgid", "setresuid",
-						  "capset",    "prctl",     NULL};
-	const char *const *lists[] = {always, policy->no_new_privs ? NULL : without_nnp};
+	const bool nnp = policy->flags & PLAN_POLICY_NO_NEW_PRIVS;
 
-	for (size_t i = 0; i < 2; i++) {
-		for (size_t j = 0; lists[i] && lists[i][j]; j++) {
-			const char *call = lists[i][j];
-			const struct text *said = find_call(&policy->calls, call);
-			if (policy->seccomp_allow && !said)
-				diagnose(view->diagnostics, view_where(view, "allow"),
-					 "'%s' is not allowed, but starting a service takes it",
-					 call);
-			else if (!policy->seccomp_allow && said)
-				diagnose(view->diagnostics, said->where,
-					 "'%s' must not be denied: starting a service takes it",
-					 call);
-			else
-				continue;
-			if (lists[i] == without_nnp)
-				diagnose_hint(view->diagnostics, "with 'no-new-privs: true' the "
-								 "filter comes after that step");
-		}
+	for (size_t i = 0; policy->seccomp && i < CONFINE_CALLS; i++) {
+		const struct confine_call *call = &confine_calls[i];
+		const struct spec_rule *rule = NULL;
+		if (nnp && call->before_no_new_privs)
+			continue;
+		for (size_t j = 0; j < policy->rule_count && !rule; j++)
+			if (strcmp(policy->rules[j].call, call->name) == 0)
+				rule = &policy->rules[j];
+		uint32_t answer = rule && !rule->when_count ? rule->answer : policy->default_answer;
+		if (rule && rule->when_count)
+			continue;
+		if (answer == SECCOMP_RET_ALLOW || answer == SECCOMP_RET_LOG)
+			continue;
+		if (rule)
+			diagnose(view->diagnostics, rule->said.where,
+				 "'%s' must not be denied: starting a service takes it",
+				 call->name);
+		else
+			diagnose(view->diagnostics,
+				 policy->default_said.where.source ? policy->default_said.where
+								   : policy->where,
+				 "'%s' is not allowed, but starting a service takes it",
+				 call->name);
+		if (call->before_no_new_privs)
+			diagnose_hint(view->diagnostics, "with 'no-new-privs: true' the filter "
+							 "comes after that step");
 	}
 }
 
-static void read_seccomp(const struct view *policy_view, struct spec_policy *policy)
-{
-	struct view view = view_map(policy_view, "seccomp");
-	bool deny = view_has(&view, "deny"), allow = view_has(&view, "allow");
+/* ---- reading ---- */
 
-	if (deny == allow) {
-		diagnose(view.diagnostics, view.where,
-			 deny ? "'deny' and 'allow' together: a filter is one or the other"
-			      : "'seccomp' without 'deny' or 'allow'");
-		return;
-	}
-	policy->seccomp_allow = allow;
-	policy->calls = view_texts(&view, allow ? "allow" : "deny");
-	for (size_t i = 0; i < policy->calls.count; i++) {
-		const struct text *call = &policy->calls.list[i];
-		if (find_call(&policy->calls, call->text) != call)
-			diagnose(view.diagnostics, call->where, "'%s' is listed twice", call->text);
-	}
-	check_steps(&view, policy);
+static void read_policy(struct policies *policies, const struct view *view,
+			struct spec_policy *policy)
+{
+	const struct spec_policy *base = base_of(policies, view);
+	const struct text name = policy->name;
+
+	if (base)
+		*policy = *base;
+	policy->name = name;
+	policy->where = name.where;
+	policy->used = false;
+	policy->extends = base ? view_text(view, "extends") : (struct text){0};
+	if (view_has(view, "mode"))
+		policy->mode = view_text(view, "mode").text[0] == 'a' ? PLAN_MODE_AUDIT
+								      : PLAN_MODE_ENFORCE;
+	policy_read_remove(view, policy);
+	policy_read_capabilities(view, policy);
+	policy_read_securebits(view, policy);
+	policy_read_surroundings(view, policy);
+	policy_read_landlock(view, policy);
+	policy_read_seccomp(view, policy);
+	read_reasons(view, policy);
+	check_steps(view, policy);
+}
+
+static const struct spec_policy *read_entry(struct policies *policies, size_t index)
+{
+	const struct node_entry *entry = &policies->map->entries[index];
+	struct spec *spec = policies->spec;
+	struct view view = {entry->value, policies->schema, entry->where, policies->root->pool,
+			    policies->root->diagnostics};
+	struct spec_policy policy = {.name = {entry->key, entry->where},
+				     .where = entry->where,
+				     .mode = PLAN_MODE_ENFORCE,
+				     .proc = PLAN_PROC_ALL,
+				     .bounding = policy_every_capability,
+				     .permitted = policy_every_capability};
+
+	if (policies->read[index])
+		return &spec->policies[policies->read[index] - 1];
+	policies->open[index] = true;
+	if (entry->value->kind == NODE_MAP && !entry->value->bad)
+		read_policy(policies, &view, &policy);
+	policies->open[index] = false;
+	POOL_GROW(spec->pool, spec->policies, spec->policy_count);
+	spec->policies[spec->policy_count++] = policy;
+	policies->read[index] = spec->policy_count;
+	return &spec->policies[spec->policy_count - 1];
 }
 
 void spec_read_policies(const struct view *root, struct spec *spec)
 {
 	const struct node *map = view_node(root, "policies");
-	const struct schema *schema = schema_find(root->schema, "policies")->schema->value;
+	const size_t count = map ? map->count : 0;
+	struct policies policies = {
+		.root = root,
+		.map = map,
+		.schema = schema_find(root->schema, "policies")->schema->value,
+		.spec = spec,
+		.open = pool_alloc(root->pool, count + 1),
+		.read = pool_alloc(root->pool, (count + 1) * sizeof(size_t)),
+	};
 
-	for (size_t i = 0; map && i < map->count; i++) {
-		const struct node_entry *entry = &map->entries[i];
-		struct view view = {entry->value, schema, entry->where, root->pool,
-				    root->diagnostics};
-		struct spec_policy policy = {.name = {entry->key, entry->where},
-					     .where = entry->where};
-		if (entry->value->kind == NODE_MAP && !entry->value->bad) {
-			policy.no_new_privs = view_boolean(&view, "no-new-privs");
-			if (view_node(&view, "capabilities"))
-				read_capabilities(&view, &policy);
-			read_securebits(&view, &policy);
-			if (view_node(&view, "seccomp"))
-				read_seccomp(&view, &policy);
-		}
-		POOL_GROW(spec->pool, spec->policies, spec->policy_count);
-		spec->policies[spec->policy_count++] = policy;
-	}
+	for (size_t i = 0; i < count; i++)
+		read_entry(&policies, i);
 }
 
 const struct spec_policy *spec_policy(const struct spec *spec, const char *name)

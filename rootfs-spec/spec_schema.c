@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The language: every key a spec may hold. docs/spec.md is printed from this file. */
-#include "rootfs-spec/schema.h"
+#include "rootfs-spec/spec_schema.h"
 
 /* ---- values that several keys share ---- */
 
@@ -15,19 +15,13 @@ static const struct schema duration = {.scalar = SCHEMA_DURATION};
 static const struct schema size = {.scalar = SCHEMA_SIZE};
 static const struct schema mode = {.scalar = SCHEMA_MODE};
 static const struct schema glob = {.scalar = SCHEMA_GLOB};
-static const struct schema capability = {.scalar = SCHEMA_CAPABILITY};
-static const struct schema system_call = {.scalar = SCHEMA_SYSCALL};
 static const struct schema controller = {.scalar = SCHEMA_CONTROLLER};
 static const struct schema identity = {.scalar = SCHEMA_INTEGER, .least = 0, .most = 4294967294};
-static const struct schema identities = {.element = &identity};
-static const struct schema texts = {.element = &text};
 static const struct schema added_words = {.element = &word, .merge = SCHEMA_APPEND};
 static const struct schema added_globs = {.element = &glob, .merge = SCHEMA_APPEND};
 static const struct schema added_host_paths = {.element = &host_path, .merge = SCHEMA_APPEND};
 static const struct schema names = {.scalar = SCHEMA_NAME, .element = &name};
 static const struct schema paths_list = {.element = &path};
-static const struct schema capabilities_list = {.element = &capability};
-static const struct schema calls_list = {.element = &system_call};
 static const struct schema controllers_list = {.element = &controller};
 
 /* ---- the image ---- */
@@ -86,6 +80,8 @@ static const struct schema_key image_keys[] = {
 	{"budget", &size, "0",
 	 "The most that the root may take without its kernel; a larger one fails the build.",
 	 false},
+	{"release", &boolean, "false",
+	 "`true`: the build refuses the development key, to sign and in `keys`.", false},
 	{0},
 };
 static const struct schema image = {.what = "'image'", .keys = image_keys};
@@ -107,7 +103,11 @@ static const struct schema_key kernel_keys[] = {
 	 "something asks for them, through /sbin/modprobe (package `kmod`). PID 1 does not load "
 	 "them.",
 	 false},
-	{"cmdline", &added_words, NULL, "Words of the kernel's command line.", false},
+	{"cmdline", &added_words, NULL,
+	 "Words of the kernel's command line, behind one that every image has, `panic=10`: the "
+	 "last word wins. How long a panic waits is theirs to say until PID 1 runs, which sets 10; "
+	 "afterwards `sysctl` says it.",
+	 false},
 	{0},
 };
 static const struct schema kernel = {.what = "'kernel'", .keys = kernel_keys};
@@ -157,7 +157,9 @@ static const struct schema_key overlay_keys[] = {
 	{"lower", &paths_list, NULL, "Read-only layers, topmost first; without it the target.",
 	 false},
 	{"upper", &text, "none",
-	 "Where changes go: `tmpfs` (lost at reboot), an absolute path, or `none` (read-only).",
+	 "Where changes go: `slot` (kept on the state partition for this image in this slot), "
+	 "`tmpfs` "
+	 "(lost at reboot), an absolute path, or `none` (read-only).",
 	 false},
 	{"work", &path, NULL, "overlayfs's work directory, beside `upper`; by default made there.",
 	 false},
@@ -176,8 +178,8 @@ static const struct schema_key mount_keys[] = {
 	 false},
 	{"propagation", &propagation, NULL, "As mount(8) names them; `r...` for the whole tree.",
 	 false},
-	{"make", &make, "never", "`if-empty`: make the file system if the device holds none.",
-	 false},
+	{"make", &make, "never",
+	 "`if-empty`: make the file system if the device holds none, or was reset.", false},
 	{"grow", &boolean, "false", "Grow the file system to its partition.", false},
 	{"check", &boolean, "false", "Check the file system before mounting, unless it is clean.",
 	 false},
@@ -232,165 +234,28 @@ static const struct schema_key shutdown_keys[] = {
 };
 static const struct schema shutdown_map = {.what = "'shutdown'", .keys = shutdown_keys};
 
-/* ---- services ---- */
-
-static const char *const kinds[] = {"daemon", "oneshot", NULL};
-static const char *const restarts[] = {"always", "on-failure", "never", NULL};
-static const char *const kills[] = {"cgroup", "main", NULL};
-static const char *const outputs[] = {"log", "kmsg", "none", NULL};
-static const char *const probes[] = {"exec", "notify", NULL};
-static const struct schema kind = {.scalar = SCHEMA_CHOICE, .choices = kinds};
-static const struct schema restart = {.scalar = SCHEMA_CHOICE, .choices = restarts};
-static const struct schema kill = {.scalar = SCHEMA_CHOICE, .choices = kills};
-static const struct schema_key output_keys[] = {
-	{"tty", &path, NULL, "The terminal that is the service's input and output.", true},
-	{0},
-};
-static const struct schema output = {.what = "'output'",
-				     .scalar = SCHEMA_CHOICE,
-				     .choices = outputs,
-				     .keys = output_keys,
-				     .merge = SCHEMA_REPLACE};
-static const struct schema_key log_keys[] = {
-	{"path", &path, NULL, "The file; without it /var/log/keelson/SERVICE.log.", false},
-	{"max", &size, "4MiB", "A larger file is rotated.", false},
-	{"keep", &(const struct schema){.scalar = SCHEMA_INTEGER, .least = 0, .most = 100}, "3",
-	 "Rotated files that are kept.", false},
-	{0},
-};
-static const struct schema log_map = {.what = "'log'", .keys = log_keys};
-static const struct schema_key probe_keys[] = {
-	{"http", &word, NULL, "`127.0.0.1:PORT/PATH`: a GET on loopback answers 200.", false},
-	{"socket", &path, NULL, "The socket at this path accepts a connection.", false},
-	{"every", &duration, "100ms", "How often it is asked.", false},
-	{0},
-};
-static const struct schema probe = {.what = "'ready'",
-				    .scalar = SCHEMA_CHOICE,
-				    .choices = probes,
-				    .keys = probe_keys,
-				    .merge = SCHEMA_REPLACE};
-static const struct schema ready = {.what = "'ready'",
-				    .scalar = SCHEMA_CHOICE,
-				    .choices = probes,
-				    .element = &probe,
-				    .keys = probe_keys,
-				    .merge = SCHEMA_REPLACE};
-static const struct schema_key backoff_keys[] = {
-	{"min", &duration, "100ms", "Before the first restart.", false},
-	{"max", &duration, "10s", "The wait doubles up to this.", false},
-	{"stable", &duration, "10s", "Up for so long: the wait and the burst begin anew.", false},
-	{"burst", &(const struct schema){.scalar = SCHEMA_INTEGER, .least = 0, .most = 10000}, "0",
-	 "Failed for good after so many restarts without a stable period; 0: never.", false},
-	{0},
-};
-static const struct schema backoff = {.what = "'backoff'", .keys = backoff_keys};
-static const struct schema environment = {.what = "'environment'",
-					  .value = &text,
-					  .key = SCHEMA_VARIABLE};
-static const struct schema limit_number = {.scalar = SCHEMA_LIMIT};
-static const struct schema limit = {.scalar = SCHEMA_LIMIT, .element = &limit_number};
-static const struct schema limits = {.what = "'limits'", .value = &limit, .key = SCHEMA_RESOURCE};
-static const struct schema cgroup_settings = {.what = "'cgroup-settings'",
-					      .value = &text,
-					      .key = SCHEMA_FILE_NAME};
-static const struct schema signal_name = {.scalar = SCHEMA_SIGNAL};
-static const struct schema niceness = {.scalar = SCHEMA_INTEGER, .least = -20, .most = 19};
-static const struct schema oom = {.scalar = SCHEMA_INTEGER, .least = -1000, .most = 1000};
-
-static const struct schema_key service_keys[] = {
-	{"exec", &texts, NULL, "The program, an absolute path, and its arguments. No shell.", true},
-	{"kind", &kind, "daemon",
-	 "`daemon` stays up; `oneshot` runs to its end, and is done when that is 0.", false},
-	{"requires", &names, NULL,
-	 "Services that must be up first; it goes down and comes back with them.", false},
-	{"wants", &names, NULL, "Services that are started, too, and waited for; they may fail.",
-	 false},
-	{"after", &names, NULL, "Order only: if both start, then it after these.", false},
-	{"ready", &ready, "exec",
-	 "When it counts as up: `exec` (the program runs), `notify` (sd_notify's READY=1), "
-	 "`{socket: PATH}`, `{http: 127.0.0.1:PORT/PATH}`, or a list of which all must hold.",
-	 false},
-	{"restart", &restart, NULL,
-	 "`always`, `on-failure` or `never`. By default `always`, and `never` for a oneshot.",
-	 false},
-	{"backoff", &backoff, NULL, "How restarts are spaced.", false},
-	{"start-timeout", &duration, "30s", "Ready by then, or the start has failed.", false},
-	{"stop-timeout", &duration, "10s", "Between the stop signal and the kill.", false},
-	{"stop-signal", &signal_name, "TERM", "What asks the main process to end.", false},
-	{"kill", &kill, "cgroup",
-	 "What a stop takes down: the whole `cgroup`, or `main` (the main process alone).", false},
-	{"critical", &boolean, "false", "When it has failed for good the node reboots.", false},
-	{"manual", &boolean, "false", "Not started at boot unless another service needs it.",
-	 false},
-	{"policy", &name, NULL, "What it may do: a name from `policies`.", false},
-	{"user", &identity, "0", "User id.", false},
-	{"group", &identity, "0", "Group id.", false},
-	{"groups", &identities, NULL, "Supplementary group ids.", false},
-	{"environment", &environment, NULL,
-	 "The whole environment; PATH=/usr/sbin:/usr/bin:/sbin:/bin unless given.", false},
-	{"directory", &path, "/", "Working directory.", false},
-	{"output", &output, "log",
-	 "Where output goes: `log`, `kmsg`, `none`, or `{tty: /dev/...}`.", false},
-	{"log", &log_map, NULL, "The log file of `output: log`.", false},
-	{"cgroup", &cgroup, NULL, "Its cgroup; without it the service's name.", false},
-	{"delegate", &boolean, "false", "The cgroup below is its own: nobody else rewrites it.",
-	 false},
-	{"cgroup-settings", &cgroup_settings, NULL,
-	 "Files of its cgroup, such as `memory.max: 96MiB`.", false},
-	{"limits", &limits, NULL,
-	 "Resource limits: a number, a size, `unlimited`, or `[soft, hard]`.", false},
-	{"oom-score-adj", &oom, "0", "Who the kernel kills first: -1000 (never) to 1000.", false},
-	{"nice", &niceness, "0", "Scheduling priority: -20 (most) to 19.", false},
-	{"umask", &mode, "0022", "Permissions that new files do not get.", false},
-	{0},
-};
-static const struct schema service = {.what = "a service", .keys = service_keys};
-static const struct schema services = {.what = "'services'", .value = &service, .key = SCHEMA_NAME};
-
-/* ---- policies ---- */
-
-static const char *const securebits_names[] = {
-	"noroot",    "noroot-locked",    "no-setuid-fixup",      "no-setuid-fixup-locked",
-	"keep-caps", "keep-caps-locked", "no-cap-ambient-raise", "no-cap-ambient-raise-locked",
-	NULL};
-static const struct schema securebit = {.scalar = SCHEMA_CHOICE, .choices = securebits_names};
-static const struct schema securebits = {.element = &securebit};
-static const struct schema_key capabilities_keys[] = {
-	{"drop", &capabilities_list, NULL, "All capabilities but these.", false},
-	{"keep", &capabilities_list, NULL, "These capabilities and no others.", false},
-	{"ambient", &capabilities_list, NULL,
-	 "Of what is left, those a program run by another user keeps.", false},
-	{0},
-};
-static const struct schema capabilities = {.what = "'capabilities'",
-					   .keys = capabilities_keys,
-					   .merge = SCHEMA_REPLACE};
-static const struct schema_key seccomp_keys[] = {
-	{"deny", &calls_list, NULL, "These calls answer EPERM, from 32-bit programs, too.", false},
-	{"allow", &calls_list, NULL, "Every other call answers EPERM.", false},
-	{0},
-};
-static const struct schema seccomp = {.what = "'seccomp'",
-				      .keys = seccomp_keys,
-				      .merge = SCHEMA_REPLACE};
-static const struct schema_key policy_keys[] = {
-	{"capabilities", &capabilities, NULL,
-	 "Capabilities, by the names of capabilities(7), with or without `cap_`.", false},
-	{"no-new-privs", &boolean, "false",
-	 "Nothing it runs gains privileges. Everything below inherits it: never for containerd.",
-	 false},
-	{"securebits", &securebits, NULL, "As capabilities(7) describes them.", false},
-	{"seccomp", &seccomp, NULL, "System calls, either denied or allowed.", false},
-	{0},
-};
-static const struct schema policy = {.what = "a policy", .keys = policy_keys};
-static const struct schema policies = {.what = "'policies'", .value = &policy, .key = SCHEMA_NAME};
-
 /* ---- slots ---- */
 
+static const struct schema health_argv = {.element = &text};
+static const struct schema_key health_command_keys[] = {
+	{"command", &health_argv, NULL, "The program, an absolute path, and its arguments.", true},
+	{"timeout", &duration, "10s", "Longer, and it is killed and has failed.", false},
+	{"policy", &name, NULL, "What it may do: a name from `policies`.", false},
+	{0},
+};
+static const struct schema health_command = {.what = "a command",
+					     .element = &text,
+					     .keys = health_command_keys,
+					     .merge = SCHEMA_REPLACE};
+static const struct schema health_commands = {.element = &health_command};
 static const struct schema_key healthy_keys[] = {
 	{"services", &names, NULL, "Services that must be up.", false},
+	{"commands", &health_commands, NULL,
+	 "Programs of the node's own that must have ended with 0, each `[/program, argument]` or a "
+	 "map. Run once those services are up, and every few seconds until they succeed; in "
+	 "`keelctl "
+	 "status` they are the services `healthy-1`, `healthy-2`, ...",
+	 false},
 	{"for", &duration, "30s", "Without a break for so long.", false},
 	{"deadline", &duration, "5min",
 	 "Counted from the kernel's start; not healthy by then: reboot. 0: never.", false},
@@ -423,6 +288,8 @@ static const struct schema slots = {.what = "'slots'", .keys = slots_keys};
 
 static const char *const versions[] = {"1", NULL};
 static const char *const rescues[] = {"none", "console", NULL};
+static const char *const criticals[] = {"reboot", "poweroff", "halt", NULL};
+static const struct schema critical = {.scalar = SCHEMA_CHOICE, .choices = criticals};
 static const struct schema version = {.scalar = SCHEMA_CHOICE, .choices = versions};
 static const struct schema rescue = {.scalar = SCHEMA_CHOICE, .choices = rescues};
 
@@ -439,6 +306,10 @@ static const struct schema_key spec_keys[] = {
 	 "`link`, `directory`.",
 	 false},
 	{"image", &image, NULL, "The root's file system.", false},
+	{"keys", &added_host_paths, NULL,
+	 "Certificates (X.509, PEM or DER) whose keys the image trusts: it boots and installs what "
+	 "one of them signed. At most 8; without, the one that the image is signed with.",
+	 false},
 	{"kernel", &kernel, NULL, "The kernel, its modules and its command line.", false},
 	{"disk", &disk, NULL, "The other partitions.", false},
 	{"slots", &slots, NULL, "Tries, and what makes a slot good.", false},
@@ -455,9 +326,14 @@ static const struct schema_key spec_keys[] = {
 	 "`content`, `link`, `copy`.",
 	 false},
 	{"sysctl", &sysctl, NULL, "Kernel parameters.", false},
-	{"services", &services, NULL, "By name. What needs nothing starts at once.", false},
-	{"policies", &policies, NULL, "By name: what services may do.", false},
+	{"services", &schema_services, NULL, "By name. What needs nothing starts at once.", false},
+	{"policies", &schema_policies, NULL, "By name: what services may do.", false},
 	{"shutdown", &shutdown_map, NULL, "Going down.", false},
+	{"critical", &critical, "reboot",
+	 "What the node does when a critical service has failed for good. A reboot counts a try of "
+	 "a "
+	 "slot that is not good yet.",
+	 false},
 	{"rescue", &rescue, "none",
 	 "`console`: a failure before services opens a shell. Only for debugging.", false},
 	{0},

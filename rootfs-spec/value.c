@@ -148,6 +148,43 @@ bool value_signal(const char *text, uint32_t *number)
 	return false;
 }
 
+static const char *cpu_number(const char *text, uint32_t *cpu)
+{
+	*cpu = 0;
+	if (!isdigit((unsigned char)*text))
+		return NULL;
+	for (; isdigit((unsigned char)*text); text++) {
+		*cpu = *cpu * 10 + (uint32_t)(*text - '0');
+		if (*cpu >= PLAN_MAX_CPUS)
+			return NULL;
+	}
+	return text;
+}
+
+bool value_cpus(const char *text, uint64_t words[VALUE_CPU_WORDS])
+{
+	uint32_t first, last;
+
+	memset(words, 0, VALUE_CPU_WORDS * sizeof(words[0]));
+	for (;; text++) {
+		text = cpu_number(text, &first);
+		last = first;
+		if (text && *text == '-')
+			text = cpu_number(text + 1, &last);
+		if (!text || last < first)
+			return false;
+		for (uint32_t cpu = first; cpu <= last; cpu++) {
+			if (words[cpu / 64] >> cpu % 64 & 1)
+				return false;
+			words[cpu / 64] |= 1ull << cpu % 64;
+		}
+		if (*text == '\0')
+			return true;
+		if (*text != ',')
+			return false;
+	}
+}
+
 const char *const value_resources[] = {"cpu",    "fsize",      "data",     "stack",   "core",
 				       "rss",    "nproc",      "nofile",   "memlock", "as",
 				       "locks",  "sigpending", "msgqueue", "nice",    "rtprio",

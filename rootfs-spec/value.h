@@ -6,6 +6,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "rootfs-spec/plan.h"
+
 /* Decimal, or hexadecimal with 0x; an optional minus. */
 bool value_integer(const char *text, int64_t *value);
 
@@ -26,6 +28,13 @@ bool value_mode(const char *text, uint32_t *mode);
 
 /* "TERM", "SIGTERM", "RTMIN+3", or a number 1 to 64. */
 bool value_signal(const char *text, uint32_t *number);
+
+/*
+ * "0-1,3", the form of the kernel's own lists, as a set for sched_setaffinity(2): at least one CPU,
+ * each below PLAN_MAX_CPUS, none twice.
+ */
+#define VALUE_CPU_WORDS (PLAN_MAX_CPUS / 64)
+bool value_cpus(const char *text, uint64_t words[VALUE_CPU_WORDS]);
 
 /* The names value_signal() knows, NULL-terminated, for suggestions. */
 extern const char *const value_signals[];

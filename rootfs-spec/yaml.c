@@ -5,6 +5,8 @@
 #include "rootfs-spec/node.h"
 #include "rootfs-spec/utf8.h"
 
+#define FOUND_BYTES 80u /* of a text that is no right value, in a message */
+
 struct reader {
 	yaml_parser_t parser;
 	const struct source *source;
@@ -301,5 +303,14 @@ const char *node_found(const struct node *node, struct pool *pool)
 		return "a list";
 	if (node->kind == NODE_MAP)
 		return "a map";
-	return node_is_null(node) ? "nothing" : pool_printf(pool, "'%s'", node->text);
+	if (node_is_null(node))
+		return "nothing";
+	/* One line of a message, whatever a text holds. */
+	size_t length = strcspn(node->text, "\n");
+	bool whole = node->text[length] == '\0' && length <= FOUND_BYTES;
+
+	if (length > FOUND_BYTES)
+		for (length = FOUND_BYTES; (node->text[length] & 0xc0) == 0x80;)
+			length--; /* not within a character of UTF-8 */
+	return pool_printf(pool, "'%.*s%s'", (int)length, node->text, whole ? "" : "...");
 }
