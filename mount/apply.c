@@ -7,11 +7,14 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include "mount/child.h"
 #include "mount/disk.h"
 #include "mount/state.h"
 #include "mount/sys.h"
 #include "mount/text.h"
+#include "rootfs-spec/slot_layer.h"
 
 #define FSCONFIG_VALUE_MAX 255u /* fsconfig(2) takes strings of less than 256 bytes */
 #define MOUNT_DATA_BYTES 4096u  /* mount(2) takes one page of options */
@@ -52,6 +55,12 @@ static int make_target(const char *target, const char *bound)
 		return -errno;
 	close(fd);
 	return 0;
+}
+
+static void pass_over(const struct mount_context *context, const char *what)
+{
+	if (context->passed_over)
+		*context->passed_over = what;
 }
 
 /* Wait for the device and write its path to `path`. */
@@ -149,16 +158,82 @@ static void put_layer(struct text *text, const char *path)
 	}
 }
 
+/* DIRECTORY/SLOT/IMAGE of slot_layer.h. */
+static void put_layer_directory(struct text *text, const char *directory, const char *slot,
+				const uint8_t *build_id)
+{
+	static const char digits[] = "0123456789abcdef";
+
+	text_string(text, directory);
+	text_char(text, '/');
+	text_string(text, slot);
+	text_char(text, '/');
+	for (size_t i = 0; i < SLOT_LAYER_IMAGE_BYTES; i++) {
+		text_char(text, digits[build_id[i] >> 4]);
+		text_char(text, digits[build_id[i] & 15]);
+	}
+}
+
+static bool exists(const char *directory, const char *name)
+{
+	char path[PATH_MAX];
+	struct text text = {.bytes = path, .size = sizeof(path)};
+
+	text_string(&text, directory);
+	text_string(&text, name);
+	return text_end(&text) >= 0 && access(path, F_OK) == 0;
+}
+
+/*
+ * An image that is new in its slot, and one that has something to reset: the cleaner removes what
+ * is not to be seen any more, a program because PID 1 walks through no trees. What it cannot do is
+ * told; the layer is then as it was.
+ */
+static int mount_slot_layer(const struct plan *plan, const struct plan_mount *mount,
+			    const struct mount_context *context, char upper[PATH_MAX],
+			    char work[PATH_MAX], const char **step)
+{
+	char directory[PATH_MAX];
+	struct text text = {.bytes = directory, .size = sizeof(directory)};
+	struct text at_upper = {.bytes = upper, .size = PATH_MAX};
+	struct text at_work = {.bytes = work, .size = PATH_MAX};
+	const char *const clean[] = {SLOT_LAYER_CLEANER, "etc", "clean", directory, NULL};
+
+	*step = "path of the slot's layer";
+	put_layer_directory(&text, plan_string(plan, mount->upper), context->slot,
+			    plan->header->build_id);
+	if (text_end(&text) < 0)
+		return -ENAMETOOLONG;
+	text_string(&at_upper, directory);
+	text_string(&at_upper, SLOT_LAYER_UPPER);
+	text_string(&at_work, directory);
+	text_string(&at_work, SLOT_LAYER_WORK);
+	if (text_end(&at_upper) < 0 || text_end(&at_work) < 0)
+		return -ENAMETOOLONG;
+	if ((!exists(directory, "") || exists(directory, SLOT_LAYER_RESET)) &&
+	    run_program(clean, context->output, context->timeout_ns) != 0)
+		pass_over(context, "keelctl etc clean");
+	return 0;
+}
+
 /* Always by mount(2): Linux 6.1 takes overlay's options no other way, later ones take this too. */
 static int mount_overlay(const struct plan *plan, const struct plan_mount *mount,
-			 const char *target, const char **step)
+			 const struct mount_context *context, const char *target, const char **step)
 {
+	static char slot_upper[PATH_MAX], slot_work[PATH_MAX];
 	struct text text = {.bytes = mount_data, .size = sizeof(mount_data)};
 	const char *upper = plan_string(plan, mount->upper);
 	const char *work = plan_string(plan, mount->work);
 	const char *data = plan_string(plan, mount->data);
 	int error;
 
+	if (mount->flags & PLAN_MOUNT_SLOT_LAYER) {
+		error = mount_slot_layer(plan, mount, context, slot_upper, slot_work, step);
+		if (error)
+			return error;
+		upper = slot_upper;
+		work = slot_work;
+	}
 	if (upper[0]) {
 		*step = "make upper";
 		error = make_directories(upper);
@@ -191,10 +266,38 @@ static int mount_overlay(const struct plan *plan, const struct plan_mount *mount
 	return mount_classic(plan, mount, "overlay", target, mount_data, step);
 }
 
-static void pass_over(const struct mount_context *context, const char *what)
+struct table_growth {
+	const char *disk;
+	const char *partition;
+	uint64_t deadline_ns;
+};
+
+static int grow_table(void *argument)
 {
-	if (context->passed_over)
-		*context->passed_over = what;
+	const struct table_growth *growth = argument;
+	struct device device;
+	const char *step;
+	int error = disk_partition_named(growth->disk, growth->partition, &device);
+
+	return error ? error
+		     : disk_grow(growth->disk, device.partition, growth->deadline_ns, &step);
+}
+
+static int prepare(uint32_t flags, const struct mount_context *context, const char *source,
+		   const char **step)
+{
+	int error = 0;
+
+	*step = "mark";
+	if (context->make_anew && flags & PLAN_MOUNT_MAKE)
+		error = state_mark(source, context->timeout_ns);
+	if (!error)
+		error = state_prepare(source, flags, context->output, context->timeout_ns, step);
+	if (error == STATE_UNCHECKED)
+		pass_over(context, *step);
+	if (error == STATE_MADE && context->made)
+		*context->made = true;
+	return error < 0 ? error : 0;
 }
 
 static int mount_device(const struct plan *plan, const struct plan_mount *mount,
@@ -208,13 +311,21 @@ static int mount_device(const struct plan *plan, const struct plan_mount *mount,
 	error = find_source(plan, mount, context, source);
 	if (error)
 		return error;
+	/* Before a file system is made, which then has all of it. */
+	if (mount->flags & PLAN_MOUNT_GROW && mount->source_kind == PLAN_SOURCE_PARTITION) {
+		struct table_growth growth = {
+			.disk = context->disk,
+			.partition = plan_string(plan, mount->source),
+			.deadline_ns = context->device_deadline_ns,
+		};
+
+		if (run_timed(grow_table, &growth, context->timeout_ns))
+			pass_over(context, "grow partition");
+	}
 	if (mount->flags & (PLAN_MOUNT_MAKE | PLAN_MOUNT_CHECK)) {
-		error = state_prepare(source, mount->flags, context->output, context->timeout_ns,
-				      step);
-		if (error < 0)
+		error = prepare(mount->flags, context, source, step);
+		if (error)
 			return error;
-		if (error == STATE_UNCHECKED)
-			pass_over(context, *step);
 	}
 	error = mount_new(plan, mount, source, target, step);
 	/* A file system that could not grow is one that is as large as it was. */
@@ -241,7 +352,7 @@ int mount_apply(const struct plan *plan, uint32_t index, const struct mount_cont
 	case PLAN_SOURCE_DEVICE:
 	case PLAN_SOURCE_PARTITION: error = mount_device(plan, mount, context, target, step); break;
 	case PLAN_SOURCE_BIND: error = mount_bind(plan, mount, target, step); break;
-	case PLAN_SOURCE_OVERLAY: error = mount_overlay(plan, mount, target, step); break;
+	case PLAN_SOURCE_OVERLAY: error = mount_overlay(plan, mount, context, target, step); break;
 	default: error = -EINVAL; break;
 	}
 	if (error || !mount->propagation)

@@ -10,6 +10,8 @@
 #ifndef KEELSON_APPLY_H
 #define KEELSON_APPLY_H
 
+#include <stdbool.h>
+
 #include "rootfs-spec/plan.h"
 
 struct mount_context {
@@ -17,6 +19,9 @@ struct mount_context {
 	int output;                  /* where mkfs and fsck write, -1: nowhere */
 	uint64_t timeout_ns;         /* for each of them, and for growing */
 	uint64_t device_deadline_ns; /* CLOCK_BOOTTIME until which a device may appear */
+	const char *slot;            /* "a", "b" or SLOT_LAYER_NO_SLOT: for PLAN_MOUNT_SLOT_LAYER */
+	bool make_anew; /* file systems that the plan makes are made, whatever is there */
+	bool *made;     /* set to true when one was; or NULL */
 	/* What was left undone though the mount was made: a constant text, else unchanged; or NULL. */
 	const char **passed_over;
 };

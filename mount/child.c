@@ -13,6 +13,7 @@
 
 #define KILL_GRACE_NS 1000000000ull /* for a killed child to go, if it can */
 #define WAITING_NS 1000000000ull    /* between two calls of child_waiting() */
+#define LOOK_NS 100000000ull        /* between two of child_hurries() */
 #define SIGNALS 64
 
 #define P_PIDFD_ID 3 /* P_PIDFD of waitid(2): Linux 5.4, missing in older libc headers */
@@ -25,6 +26,9 @@ struct kernel_sigaction { /* what rt_sigaction(2) takes; all zero: default, no f
 };
 
 void (*child_waiting)(void);
+bool (*child_hurries)(void);
+uint64_t child_hurry_ns;
+int child_keeps = -1;
 
 static uint64_t monotonic_ns(void)
 {
@@ -48,6 +52,26 @@ static void reset_signals(void)
 	syscall(SYS_rt_sigprocmask, SIG_SETMASK, &none, NULL, sizeof(none));
 }
 
+static void close_range_raw(unsigned int first, unsigned int last)
+{
+	if (first <= last)
+		syscall(SYS_close_range, first, last, 0);
+}
+
+/* In the child. `keep` and child_keeps are -1 or above the standard descriptors. */
+static void close_others(int keep)
+{
+	unsigned int a = (unsigned int)(keep > 2 ? keep : 2);
+	unsigned int b = (unsigned int)(child_keeps > 2 ? child_keeps : 2);
+	unsigned int low = a < b ? a : b, high = a < b ? b : a;
+
+	if (child_keeps < 0)
+		return;
+	close_range_raw(3, low - 1);
+	close_range_raw(low + 1, high - 1);
+	close_range_raw(high + 1, ~0u);
+}
+
 /* fork(2) that returns a pidfd: the child's pid, 0 in the child, or negative errno. */
 static pid_t fork_pidfd(int *pidfd)
 {
@@ -63,16 +87,49 @@ static pid_t fork_pidfd(int *pidfd)
 	return pid;
 }
 
+/* Many short waits are a long one: the time since the last call counts over all of them. */
+static void tell_waiting(void)
+{
+	static uint64_t told_ns;
+	uint64_t now_ns = monotonic_ns();
+
+	if (!child_waiting || now_ns - told_ns < WAITING_NS)
+		return;
+	told_ns = now_ns;
+	child_waiting();
+}
+
+bool child_hurried(void)
+{
+	if (child_hurry_ns == 0 && child_hurries && child_hurries())
+		child_hurry_ns = monotonic_ns();
+	return child_hurry_ns != 0;
+}
+
+/* What is left of a wait that began at `start_ns`, counted from there. */
+static uint64_t hurried_ns(uint64_t timeout_ns, uint64_t start_ns)
+{
+	uint64_t before_ns = child_hurry_ns > start_ns ? child_hurry_ns - start_ns : 0;
+
+	return before_ns + CHILD_HURRIED_NS < timeout_ns ? before_ns + CHILD_HURRIED_NS
+							 : timeout_ns;
+}
+
 /* Wait until the child behind `pidfd` ended or the time passed; true: it ended. */
 static int wait_ended(int pidfd, uint64_t timeout_ns)
 {
 	uint64_t start_ns = monotonic_ns();
 
 	for (;;) {
+		tell_waiting();
+		if (timeout_ns > CHILD_HURRIED_NS && child_hurried())
+			timeout_ns = hurried_ns(timeout_ns, start_ns);
+
 		struct pollfd poll_fd = {.fd = pidfd, .events = POLLIN};
 		uint64_t passed_ns = monotonic_ns() - start_ns;
 		uint64_t left_ns = passed_ns < timeout_ns ? timeout_ns - passed_ns : 0;
-		uint64_t turn_ns = left_ns < WAITING_NS ? left_ns : WAITING_NS;
+		uint64_t most_ns = child_hurries ? LOOK_NS : WAITING_NS;
+		uint64_t turn_ns = left_ns < most_ns ? left_ns : most_ns;
 		struct timespec timeout = {
 			.tv_sec = (time_t)(turn_ns / 1000000000u),
 			.tv_nsec = (long)(turn_ns % 1000000000u),
@@ -82,8 +139,6 @@ static int wait_ended(int pidfd, uint64_t timeout_ns)
 			return 1;
 		if (left_ns == 0)
 			return 0;
-		if (child_waiting)
-			child_waiting();
 	}
 }
 
@@ -111,10 +166,18 @@ static int supervise(int pidfd, uint64_t timeout_ns)
 
 pid_t child_start(int (*work)(void *argument), void *argument, int *pidfd)
 {
+	return child_start_keeping(work, argument, -1, pidfd);
+}
+
+pid_t child_start_keeping(int (*work)(void *argument), void *argument, int keep, int *pidfd)
+{
 	pid_t pid = fork_pidfd(pidfd);
 
 	if (pid == 0) {
-		int result = work(argument);
+		int result;
+
+		close_others(keep);
+		result = work(argument);
 
 		_exit(result < -255 || result > 0 ? 255 : -result);
 	}
@@ -153,9 +216,13 @@ static void execute(const char *const argv[], int output, int failure)
 	failure = above_standard(failure);
 	setsid();
 	if (null >= 0 && dup2(null, 0) >= 0 && dup2(null, 1) >= 0 &&
-	    dup2(output >= 0 ? output : null, 2) >= 0)
+	    dup2(output >= 0 ? output : null, 2) >= 0) {
+		/* An execve that hangs on a disk is left behind: without what PID 1 has open. */
+		close_range_raw(3, (unsigned int)failure - 1);
+		close_range_raw((unsigned int)failure + 1, ~0u);
 		execve(argv[0], (char *const *)(uintptr_t)argv,
 		       (char *const *)(uintptr_t)environment);
+	}
 	error = errno;
 	while (write(failure, &error, sizeof(error)) < 0 && errno == EINTR)
 		;

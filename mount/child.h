@@ -11,14 +11,34 @@
 #ifndef KEELSON_CHILD_H
 #define KEELSON_CHILD_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
 /*
- * Called about once a second while a function of this file waits for a child, or NULL: PID 1 feeds
- * the watchdog there, because every such wait has a deadline of its own.
+ * Called about once a second while functions of this file wait for children, however short each wait
+ * is, or NULL: PID 1 feeds the watchdog there, because every such wait has a deadline of its own.
  */
 extern void (*child_waiting)(void);
+
+/*
+ * Asked ten times a second meanwhile, or NULL: does somebody want this to be over? From then on, which
+ * is remembered in `child_hurry_ns` (CLOCK_MONOTONIC; 0: nobody does), no wait takes longer than
+ * CHILD_HURRIED_NS.
+ */
+#define CHILD_HURRIED_NS 1000000000ull
+extern bool (*child_hurries)(void);
+extern uint64_t child_hurry_ns;
+
+/* Ask now: somebody wants it to be over. */
+bool child_hurried(void);
+
+/*
+ * What a child keeps of this process's descriptors beside the standard ones: this one, where the log
+ * goes, and what child_start_keeping() names. -1: all of them. A child that hangs is left behind with
+ * what it has, and a client, or a reader of a pipe, would wait for it.
+ */
+extern int child_keeps;
 
 /*
  * Begin `work(argument)` in a child whose exit status is 0 or a positive errno. Returns its pid, with
@@ -26,6 +46,7 @@ extern void (*child_waiting)(void);
  * or by whoever reaps PID 1's children.
  */
 pid_t child_start(int (*work)(void *argument), void *argument, int *pidfd);
+pid_t child_start_keeping(int (*work)(void *argument), void *argument, int keep, int *pidfd);
 
 /*
  * Wait for the child behind `pidfd` and reap it: its exit status as a negative errno, -ECHILD when a

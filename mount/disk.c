@@ -6,7 +6,9 @@
 #include <linux/blkpg.h>
 #include <linux/fs.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/ioctl.h>
+#include <time.h>
 
 #include "mount/gpt_io.h"
 #include "mount/sys.h"
@@ -134,8 +136,8 @@ static bool fits(struct disk *disk, enum demand demand)
 	if (read_table(disk) != 0 || disk->slots.count == 0)
 		return false;
 	if (shows_all(disk))
-		return !disk->gpt.from_backup || demand >= DEMAND_BACKUP;
-	if (demand == DEMAND_ONE_SLOT || (demand == DEMAND_BACKUP && disk->gpt.from_backup))
+		return !disk->gpt.primary_fault || demand >= DEMAND_BACKUP;
+	if (demand == DEMAND_ONE_SLOT || (demand == DEMAND_BACKUP && disk->gpt.primary_fault))
 		show_partitions(disk);
 	return shows_all(disk) || (demand == DEMAND_ONE_SLOT && shown_slots(disk) > 0);
 }
@@ -191,6 +193,39 @@ int disk_reread(const char *name, const uint8_t guid[GPT_GUID_BYTES], struct dis
 	return gpt_guid_equal(disk->gpt.header.disk_guid, guid) ? 0 : -ESTALE;
 }
 
+static uint64_t boottime_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_BOOTTIME, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+int disk_lock(const char *name, uint64_t deadline_ns)
+{
+	/* No call waits for a lock until a deadline, and a signal to do it with is not ours here. */
+	static const struct timespec pause = {.tv_nsec = 10000000};
+	struct device device = {0};
+	size_t length = strnlen(name, sizeof(device.name));
+
+	if (length == sizeof(device.name))
+		return -ENAMETOOLONG;
+	memcpy(device.name, name, length);
+
+	cleanup_fd fd = open_disk(&device, O_RDONLY);
+
+	if (fd < 0)
+		return fd;
+	while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+		if (errno != EWOULDBLOCK && errno != EINTR)
+			return -errno;
+		if (boottime_ns() >= deadline_ns)
+			return -ETIMEDOUT;
+		nanosleep(&pause, NULL);
+	}
+	return give_fd(&fd);
+}
+
 int disk_partition_named(const char *name, const char *partition, struct device *device)
 {
 	static struct disk disk;
@@ -205,6 +240,77 @@ int disk_partition_named(const char *name, const char *partition, struct device 
 		return error;
 	entry = gpt_find_name(&disk.gpt, partition);
 	return entry < 0 ? entry : devices_partition(name, (uint32_t)entry + 1, device);
+}
+
+static int tell_size(int fd, const struct gpt *gpt, uint32_t number)
+{
+	struct gpt_entry entry;
+	struct blkpg_partition partition = {.pno = (int)number};
+	struct blkpg_ioctl_arg argument = {
+		.op = BLKPG_RESIZE_PARTITION,
+		.datalen = sizeof(partition),
+		.data = &partition,
+	};
+	int error = gpt_entry(gpt, number - 1, &entry);
+
+	if (error)
+		return error;
+	partition.start = (long long)entry.first_lba * gpt->sector_bytes;
+	partition.length = (long long)(entry.last_lba - entry.first_lba + 1) * gpt->sector_bytes;
+	return sys_ioctl(fd, BLKPG, &argument);
+}
+
+/* Other tools complain of a protective record that is too short; nothing depends on it. */
+static void grow_mbr(int fd, const struct gpt *gpt)
+{
+	uint8_t sector[GPT_SECTOR_MAX_BYTES];
+
+	if (disk_read(fd, sector, gpt->sector_bytes, 0) == 0 &&
+	    gpt_mbr_resize(sector, gpt->disk_sectors) &&
+	    disk_write(fd, sector, gpt->sector_bytes, 0) == 0)
+		fsync(fd);
+}
+
+int disk_grow(const char *name, uint32_t number, uint64_t deadline_ns, const char **step)
+{
+	static struct disk disk;
+	int error;
+
+	*step = "lock the disk";
+
+	cleanup_fd lock = disk_lock(name, deadline_ns);
+
+	if (lock < 0)
+		return lock;
+	*step = "read partition table";
+	error = read_disk(name, &disk);
+	if (error)
+		return error;
+	*step = "open disk for writing";
+
+	cleanup_fd fd = open_disk(&disk.device, O_RDWR);
+
+	if (fd < 0)
+		return fd;
+	if (!is_protected(fd))
+		return 0;
+	/* First what is there is whole again: growing relies on a primary that can be written. */
+	if (disk.gpt.from_backup || disk.gpt.differ)
+		error = gpt_write(fd, &disk.gpt, step);
+	if (error)
+		return error;
+	*step = "grow partition table";
+	error = gpt_grow(&disk.gpt, number ? number - 1 : GPT_NO_ENTRY);
+	if (error <= 0)
+		return error;
+	error = gpt_write_grown(fd, &disk.gpt, step);
+	if (error)
+		return error;
+	grow_mbr(fd, &disk.gpt);
+	if (number == 0)
+		return 0;
+	*step = "tell the kernel the partition's new size";
+	return tell_size(fd, &disk.gpt, number);
 }
 
 static bool same_bits(struct gpt_slot_bits a, struct gpt_slot_bits b)

@@ -27,7 +27,13 @@ enum {
 enum { AT_TYPE = 0, AT_GUID = 16, AT_FIRST = 32, AT_LAST = 40, AT_ATTRIBUTES = 48, AT_NAME = 56 };
 
 /* Offsets in the protective MBR and in one of its records: tables 5.3 and 5.4. */
-enum { AT_MBR_RECORDS = 446, AT_MBR_SIGNATURE = 510, AT_MBR_TYPE = 4, AT_MBR_FIRST = 8 };
+enum {
+	AT_MBR_RECORDS = 446,
+	AT_MBR_SIGNATURE = 510,
+	AT_MBR_TYPE = 4,
+	AT_MBR_FIRST = 8,
+	AT_MBR_SECTORS = 12
+};
 
 #define MBR_RECORDS 4u
 #define MBR_RECORD_BYTES 16u
@@ -35,6 +41,7 @@ enum { AT_MBR_RECORDS = 446, AT_MBR_SIGNATURE = 510, AT_MBR_TYPE = 4, AT_MBR_FIR
 
 static const uint8_t signature[8] = {'E', 'F', 'I', ' ', 'P', 'A', 'R', 'T'};
 static const uint8_t no_guid[GPT_GUID_BYTES];
+static const uint8_t header_type[GPT_GUID_BYTES] = GPT_TYPE_HEADER;
 
 #define REVISION 0x00010000u
 
@@ -64,11 +71,7 @@ static void put64(uint8_t *at, uint64_t value)
 /* The header's CRC is taken with its own field zero. */
 static uint32_t header_crc32(const uint8_t *bytes, uint32_t size)
 {
-	static const uint8_t zero[4];
-	uint32_t crc = crc32(0, bytes, AT_CRC);
-
-	crc = crc32(crc, zero, sizeof(zero));
-	return crc32(crc, bytes + AT_CRC + 4, size - AT_CRC - 4);
+	return crc32_without(bytes, size, AT_CRC);
 }
 
 uint64_t gpt_header_other_lba(const uint8_t header[GPT_HEADER_MIN_BYTES])
@@ -87,6 +90,22 @@ bool gpt_mbr_protects(const uint8_t sector[GPT_MBR_BYTES])
 			return true;
 	}
 	return false;
+}
+
+bool gpt_mbr_resize(uint8_t sector[GPT_MBR_BYTES], uint64_t disk_sectors)
+{
+	uint32_t sectors = disk_sectors > UINT32_MAX ? UINT32_MAX : (uint32_t)disk_sectors - 1;
+	uint8_t *protective = sector + AT_MBR_RECORDS;
+
+	if (!gpt_mbr_protects(sector) || protective[AT_MBR_TYPE] != MBR_TYPE_GPT)
+		return false;
+	for (uint32_t i = 1; i < MBR_RECORDS; i++)
+		if (protective[i * MBR_RECORD_BYTES + AT_MBR_TYPE] != 0)
+			return false;
+	if (get32(protective + AT_MBR_SECTORS) == sectors)
+		return false;
+	put32(protective + AT_MBR_SECTORS, sectors);
+	return true;
 }
 
 uint32_t gpt_entries_bytes(const struct gpt_header *header)
@@ -249,6 +268,123 @@ int gpt_set_attributes(struct gpt *gpt, uint32_t index, uint64_t attributes)
 		return error;
 	put64(gpt->entries + (size_t)index * gpt->header.entry_bytes + AT_ATTRIBUTES, attributes);
 	return 0;
+}
+
+/* The sequence number's place in an entry: the attributes' upper 16 bits. */
+enum { AT_SEQUENCE = AT_ATTRIBUTES + 6 };
+
+static uint16_t get16(const uint8_t *at)
+{
+	return (uint16_t)(at[0] | at[1] << 8);
+}
+
+/* The entry that carries the sequence number, or NULL. */
+static const uint8_t *sequence_entry(const struct gpt *gpt)
+{
+	for (uint32_t i = 0; i < gpt->header.entry_count; i++)
+		if (gpt_guid_equal(entry_at(gpt, i) + AT_TYPE, header_type))
+			return entry_at(gpt, i);
+	return NULL;
+}
+
+bool gpt_sequence(const struct gpt *gpt, uint16_t *sequence)
+{
+	const uint8_t *entry = sequence_entry(gpt);
+
+	if (entry)
+		*sequence = get16(entry + AT_SEQUENCE);
+	return entry != NULL;
+}
+
+void gpt_count_up(struct gpt *gpt)
+{
+	const uint8_t *entry = sequence_entry(gpt);
+	uint8_t *at;
+	uint16_t next;
+
+	if (!entry)
+		return;
+	at = gpt->entries + (entry - gpt->entries) + AT_SEQUENCE;
+	next = (uint16_t)(get16(at) + 1);
+	at[0] = (uint8_t)next;
+	at[1] = (uint8_t)(next >> 8);
+}
+
+bool gpt_is_newer(uint16_t sequence, uint16_t other)
+{
+	uint16_t ahead = (uint16_t)(sequence - other);
+
+	return ahead != 0 && ahead <= INT16_MAX;
+}
+
+bool gpt_same_but_attributes(const struct gpt *gpt, uint32_t at_bytes,
+			     const uint8_t bytes[GPT_ENTRY_MIN_BYTES], uint16_t *sequence)
+{
+	const uint8_t *here = gpt->entries + at_bytes;
+
+	if (at_bytes % gpt->header.entry_bytes)
+		return memcmp(bytes, here, GPT_ENTRY_MIN_BYTES) == 0;
+	if (here == sequence_entry(gpt))
+		*sequence = get16(bytes + AT_SEQUENCE);
+	return memcmp(bytes, here, AT_ATTRIBUTES) == 0 &&
+	       memcmp(bytes + AT_NAME, here + AT_NAME, GPT_ENTRY_MIN_BYTES - AT_NAME) == 0;
+}
+
+#define GROW_ALIGNMENT_BYTES 1048576u /* as every tool aligns partitions */
+
+/* Where a partition may end at most, or 0. */
+static uint64_t aligned_end(uint64_t last_usable, uint32_t sector_bytes)
+{
+	uint64_t alignment = GROW_ALIGNMENT_BYTES / sector_bytes;
+	uint64_t end = (last_usable + 1) / alignment * alignment;
+
+	return end ? end - 1 : 0;
+}
+
+/* Does every partition lie in the usable area? `last`: the last sector of those behind `index`. */
+static bool all_usable(const struct gpt *gpt, uint32_t index, uint64_t *last)
+{
+	struct gpt_entry entry;
+
+	*last = 0;
+	for (uint32_t i = 0; i < gpt->header.entry_count; i++) {
+		int error = gpt_entry(gpt, i, &entry);
+
+		if (error == -ERANGE)
+			return false;
+		if (!error && i != index && entry.last_lba > *last)
+			*last = entry.last_lba;
+	}
+	return true;
+}
+
+int gpt_grow(struct gpt *gpt, uint32_t index)
+{
+	uint64_t sectors = gpt_entries_sectors(&gpt->header, gpt->sector_bytes);
+	uint64_t end = gpt->disk_sectors - 1;
+	struct gpt_entry entry;
+	uint64_t last;
+	int changed = 0;
+
+	if (gpt->from_backup || gpt->primary_fault)
+		return -EBADMSG;
+	if (!all_usable(gpt, index, &last))
+		return -EOVERFLOW;
+	/* The geometry was checked: the backup lies behind last_usable, and the end behind that. */
+	if (gpt->backup_lba < end && end - sectors > gpt->header.last_usable) {
+		gpt->backup_lba = end;
+		gpt->backup_entries_lba = end - sectors;
+		gpt->header.other_lba = end;
+		gpt->header.last_usable = end - sectors - 1;
+		changed = 1;
+	}
+	if (index == GPT_NO_ENTRY || gpt_entry(gpt, index, &entry) != 0 || entry.last_lba < last)
+		return changed;
+	last = aligned_end(gpt->header.last_usable, gpt->sector_bytes);
+	if (last <= entry.last_lba)
+		return changed;
+	put64(gpt->entries + (size_t)index * gpt->header.entry_bytes + AT_LAST, last);
+	return 1;
 }
 
 void gpt_encode_header(const struct gpt *gpt, bool backup, void *sector)

@@ -5,13 +5,19 @@
  * before it is used, sums cannot overflow, and an entry that does not lie in the usable area does
  * not exist for callers.
  *
- * Which copy counts. The primary, when it is valid; else the backup. Writing follows from that:
- * the copy that does *not* count is written and flushed first, so at every moment one whole table
- * is on the disk and a write takes effect at one point. When both copies are valid that means
- * backup first. When only the backup is, the primary is repaired first.
+ * Which copy counts. The one that is valid. Of two valid ones that differ in attributes only, the
+ * newer, and that is told by a sequence number that every write counts up: the upper 16 bits of the
+ * attributes (UEFI leaves them to the type's owner) of the first slot header's entry. So a copy that
+ * can be read but not written, a try that was burned in the other one, does not hide that try. Else
+ * the primary: other tools write both copies and leave the number alone.
+ *
+ * Writing follows from that: the copy that does *not* count is written and flushed first, so at
+ * every moment one whole table is on the disk. When both copies are valid and the same that means
+ * backup first. When the backup counts, the primary is written first.
  *
  * The disk may have grown after the table was made: the backup is where the primary says it is, even
- * a primary whose checksum is wrong, if nothing is at the end of the disk.
+ * a primary whose checksum is wrong, before the end of the disk is looked at: a disk that was copied
+ * to a larger one may have the backup of another table there.
  *
  * Errors are negative errno; `*reason`, where asked for, is a constant text.
  */
@@ -50,10 +56,10 @@ struct gpt {
 	struct gpt_header header; /* of the copy that counts */
 	uint32_t sector_bytes;
 	uint64_t disk_sectors;
-	bool from_backup;          /* the primary is damaged or unreachable */
-	const char *primary_fault; /* NULL: valid */
+	bool from_backup;          /* the backup counts: the primary is damaged, or older */
+	const char *primary_fault; /* NULL: valid, but maybe older */
 	const char *backup_fault;  /* NULL: valid */
-	bool differ;               /* both valid, not the same: a write was cut in between */
+	bool differ;               /* both valid, not the same: only one write was done */
 	uint64_t backup_lba;       /* where the backup's header lies, or belongs */
 	uint64_t backup_entries_lba;
 	uint64_t primary_entries_lba;
@@ -89,6 +95,12 @@ uint64_t gpt_header_other_lba(const uint8_t header[GPT_HEADER_MIN_BYTES]);
  */
 bool gpt_mbr_protects(const uint8_t sector[GPT_MBR_BYTES]);
 
+/*
+ * Let the protective record cover a disk of `disk_sectors` (as much of it as 32 bits can say). False:
+ * nothing to change, or a hybrid MBR, whose other records are somebody's: left as it is.
+ */
+bool gpt_mbr_resize(uint8_t sector[GPT_MBR_BYTES], uint64_t disk_sectors);
+
 /* Bytes of the entry array that the CRC covers; at most GPT_ENTRIES_MAX_BYTES after parse. */
 uint32_t gpt_entries_bytes(const struct gpt_header *header);
 
@@ -109,6 +121,34 @@ int gpt_find_name(const struct gpt *gpt, const char *name);
 
 /* Replace the attribute bits of a used entry in memory; gpt_write() makes it so on the disk. */
 int gpt_set_attributes(struct gpt *gpt, uint32_t index, uint64_t attributes);
+
+/*
+ * The number that tells the newer copy, and its successor; it wraps around. False: the table has no
+ * slot header's entry to carry one.
+ */
+bool gpt_sequence(const struct gpt *gpt, uint16_t *sequence);
+void gpt_count_up(struct gpt *gpt);
+
+/* Does `sequence` come after `other`, with at most 32767 writes between them? */
+bool gpt_is_newer(uint16_t sequence, uint16_t other);
+
+/*
+ * Compare the 128 bytes at `at_bytes` of the other copy's entry array with this one's. False: more
+ * differs than the attributes. Finds that copy's sequence number on the way.
+ */
+bool gpt_same_but_attributes(const struct gpt *gpt, uint32_t at_bytes,
+			     const uint8_t bytes[GPT_ENTRY_MIN_BYTES], uint16_t *sequence);
+
+#define GPT_NO_ENTRY UINT32_MAX
+
+/*
+ * Make use in memory of a disk that has grown: backup at its end, usable area up to it, and entry
+ * `index`, unless GPT_NO_ENTRY or another partition lies behind it, up to the last MiB boundary.
+ * gpt_write_grown() makes it so on the disk. A disk that has not grown keeps its backup where it is.
+ * 1: changed; 0: nothing to do; -EBADMSG: the primary has to be mended first; -EOVERFLOW: an entry
+ * reaches out of the usable area, what lies behind may be somebody's data.
+ */
+int gpt_grow(struct gpt *gpt, uint32_t index);
 
 /*
  * Make the header sector of one copy, CRCs included, in `sector` (`gpt->sector_bytes` long, bytes

@@ -116,8 +116,8 @@ static uint64_t primary_entries_lba(const struct gpt *gpt)
 }
 
 /*
- * Without a primary the backup is at the end of the disk; of a disk that grew, where the damaged
- * header says. That is a hint only: a backup tells its own place under its own checksum.
+ * Without a primary the backup is where the damaged header says, else at the end of the disk. What
+ * it says is a hint only: a backup tells its own place under its own checksum.
  */
 static uint64_t find_backup(int fd, uint32_t sector_bytes, uint64_t disk_sectors)
 {
@@ -126,11 +126,47 @@ static uint64_t find_backup(int fd, uint32_t sector_bytes, uint64_t disk_sectors
 	uint8_t bytes[GPT_HEADER_MIN_BYTES];
 	struct gpt_header header;
 
-	if (!read_header(fd, sector_bytes, disk_sectors, last, &header) ||
-	    disk_read(fd, bytes, sizeof(bytes), sector_bytes) != 0)
+	if (disk_read(fd, bytes, sizeof(bytes), sector_bytes) != 0)
 		return last;
 	hint = gpt_header_other_lba(bytes);
-	return read_header(fd, sector_bytes, disk_sectors, hint, &header) ? last : hint;
+	if (hint <= 1 || read_header(fd, sector_bytes, disk_sectors, hint, &header))
+		return last;
+	return hint;
+}
+
+/* Both copies are valid and differ; `gpt` holds the primary. Is the backup the newer one? */
+static bool backup_is_newer(int fd, const struct gpt *gpt, const struct gpt_header *backup)
+{
+	const struct gpt_header *primary = &gpt->header;
+	uint8_t part[GPT_ENTRY_MIN_BYTES];
+	uint16_t here, there;
+
+	if (!gpt_sequence(gpt, &here) || primary->entry_count != backup->entry_count ||
+	    primary->entry_bytes != backup->entry_bytes ||
+	    primary->first_usable != backup->first_usable ||
+	    primary->last_usable != backup->last_usable ||
+	    !gpt_guid_equal(primary->disk_guid, backup->disk_guid))
+		return false;
+	there = here;
+	for (uint32_t at = 0; at < gpt_entries_bytes(primary); at += sizeof(part))
+		if (disk_read(fd, part, sizeof(part),
+			      backup->entries_lba * gpt->sector_bytes + at) != 0 ||
+		    !gpt_same_but_attributes(gpt, at, part, &there))
+			return false;
+	return gpt_is_newer(there, here);
+}
+
+/* Let the backup count, which is valid; if it cannot be read again the primary does. */
+static int believe_backup(int fd, struct gpt *gpt, const struct gpt_header *backup)
+{
+	gpt->backup_fault = read_entries(fd, gpt->sector_bytes, backup, gpt->entries);
+	if (!gpt->backup_fault) {
+		gpt->header = *backup;
+		gpt->from_backup = true;
+		return 0;
+	}
+	gpt->primary_fault = read_entries(fd, gpt->sector_bytes, &gpt->header, gpt->entries);
+	return gpt->primary_fault ? -EBADMSG : 0;
 }
 
 int gpt_read(int fd, uint32_t sector_bytes, uint64_t disk_sectors, struct gpt *gpt)
@@ -161,8 +197,10 @@ int gpt_read(int fd, uint32_t sector_bytes, uint64_t disk_sectors, struct gpt *g
 		return -EBADMSG;
 	gpt->header = gpt->from_backup ? backup : primary;
 	gpt->differ = !gpt->from_backup && !gpt->backup_fault && !same_table(&primary, &backup);
-	gpt->primary_entries_lba = gpt->from_backup ? primary_entries_lba(gpt)
-						    : primary.entries_lba;
+	if (gpt->differ && backup_is_newer(fd, gpt, &backup) && believe_backup(fd, gpt, &backup))
+		return -EBADMSG;
+	gpt->primary_entries_lba = gpt->primary_fault ? primary_entries_lba(gpt)
+						      : primary.entries_lba;
 	/* A backup of another geometry is rewritten where this table's belongs. */
 	gpt->backup_entries_lba = !gpt->backup_fault && (gpt->from_backup || !gpt->differ)
 					  ? backup.entries_lba
@@ -205,8 +243,11 @@ static bool primary_still_valid(int fd, const struct gpt *gpt)
 int gpt_write(int fd, struct gpt *gpt, const char **step)
 {
 	bool primary_first = gpt->from_backup;
-	int error[2]; /* primary, backup */
+	uint16_t sequence;
+	bool counted = gpt_sequence(gpt, &sequence); /* a reader sees which copy is newer */
+	int error[2];                                /* primary, backup */
 
+	gpt_count_up(gpt);
 	error[primary_first ? 0 : 1] = write_copy(fd, gpt, !primary_first);
 	error[primary_first ? 1 : 0] = write_copy(fd, gpt, primary_first);
 	gpt->primary_fault = error[0] ? "cannot be written" : NULL;
@@ -220,10 +261,42 @@ int gpt_write(int fd, struct gpt *gpt, const char **step)
 		return 0;
 	}
 	*step = "write primary partition table";
-	/* The backup alone carries the change only if no old primary stands before it. */
-	if (!error[1] && (primary_first || !primary_still_valid(fd, gpt))) {
+	/* The backup alone carries the change only if it tells that it is newer than the primary. */
+	if (!error[1] && (counted || primary_first || !primary_still_valid(fd, gpt))) {
 		gpt->from_backup = true;
 		return 0;
 	}
 	return error[0];
+}
+
+/* Is the backup on the disk, not in the page cache, as it was written? */
+static bool backup_is_there(int fd, const struct gpt *gpt)
+{
+	struct gpt_header header;
+
+	posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+	return !read_header(fd, gpt->sector_bytes, gpt->disk_sectors, gpt->backup_lba, &header) &&
+	       !check_entries(fd, gpt->sector_bytes, &header);
+}
+
+int gpt_write_grown(int fd, struct gpt *gpt, const char **step)
+{
+	int error;
+
+	gpt_count_up(gpt);
+	*step = "write backup partition table at the disk's new end";
+	error = write_copy(fd, gpt, true);
+	if (!error && !backup_is_there(fd, gpt))
+		error = -EIO;
+	if (error)
+		return error;
+	*step = "write primary partition table";
+	error = write_copy(fd, gpt, false);
+	if (error && primary_still_valid(fd, gpt))
+		return error;
+	gpt->primary_fault = error ? "cannot be written" : NULL;
+	gpt->backup_fault = NULL;
+	gpt->differ = false;
+	gpt->from_backup = error != 0;
+	return 0;
 }

@@ -20,8 +20,7 @@ static char *next_field(char **rest)
 	return field;
 }
 
-/* Undo the kernel's \040 \011 \012 \134 \043 in place (mangle_path() in fs/seq_file.c). */
-static char *unescape(char *text)
+char *mountinfo_unescape(char *text)
 {
 	char *to = text;
 
@@ -92,11 +91,11 @@ int mountinfo_parse(char *line, struct mountinfo *info)
 	}
 	if (!parse_numbers(fields[0], fields[1], fields[2], info) || fields[4][0] != '/')
 		return -EBADMSG;
-	info->root = unescape(fields[3]);
-	info->target = unescape(fields[4]);
+	info->root = mountinfo_unescape(fields[3]);
+	info->target = mountinfo_unescape(fields[4]);
 	info->options = fields[5];
 	info->type = tail[0];
-	info->source = unescape(tail[1]);
+	info->source = mountinfo_unescape(tail[1]);
 	info->super_options = tail[2];
 	return 0;
 }

@@ -26,4 +26,10 @@ struct mountinfo {
  */
 int mountinfo_parse(char *line, struct mountinfo *info);
 
+/*
+ * Undo the kernel's \040 \011 \012 \134 \043 in place (mangle_path() in fs/seq_file.c), as they also
+ * stand in /proc/swaps. Returns `text`.
+ */
+char *mountinfo_unescape(char *text);
+
 #endif

@@ -10,6 +10,7 @@
 #include "mount/gpt_io.h"
 #include "mount/sys.h"
 #include "rootfs-spec/plan.h"
+#include "rootfs-spec/state_mark.h"
 
 /* Offsets in the superblock: Documentation/filesystems/ext4/super.rst. */
 enum {
@@ -66,7 +67,7 @@ void ext4_probe(const uint8_t start[STATE_PROBE_BYTES], struct ext4_summary *sum
 	uint32_t incompatible = get32(super + AT_INCOMPATIBLE);
 	uint64_t blocks = get32(super + AT_BLOCKS_LOW);
 
-	*summary = (struct ext4_summary){.presence = EXT4_FOREIGN};
+	*summary = (struct ext4_summary){.presence = EXT4_FOREIGN, .anew = state_mark_is(start)};
 	if (is_zero(start, STATE_PROBE_BYTES))
 		summary->presence = EXT4_EMPTY;
 	if (get16(super + AT_MAGIC) != EXT4_MAGIC || log_block > LOG_BLOCK_MAX)
@@ -108,13 +109,72 @@ static int probe_device(const char *device, struct ext4_summary *summary)
 	return 0;
 }
 
-static int make(const char *device, int output, uint64_t timeout_ns)
+static int write_start(int fd, const uint8_t bytes[STATE_MARK_BYTES])
 {
-	/* No discard: on a thin disk it is a surprise of seconds, on a fresh one it frees nothing. */
-	const char *const argv[] = {mkfs, "-q", "-E", "nodiscard", device, NULL};
-	int status = run_program(argv, output, timeout_ns);
+	ssize_t n = pwrite(fd, bytes, STATE_MARK_BYTES, 0);
 
-	return status > 0 ? -EIO : status;
+	if (n != (ssize_t)STATE_MARK_BYTES)
+		return n < 0 ? -errno : -EIO;
+	return fsync(fd) < 0 ? -errno : 0;
+}
+
+/* The functions below run in children: the disk may hang. Their argument is the device's path. */
+
+static int write_mark(void *device)
+{
+	uint8_t mark[STATE_MARK_BYTES];
+	int fd = open(device, O_RDWR | O_CLOEXEC);
+
+	state_mark_fill(mark);
+	return fd < 0 ? -errno : write_start(fd, mark);
+}
+
+/* Nothing before this was ordered: first all that mkfs wrote, then away with the mark. */
+static int erase_mark(void *device)
+{
+	static const uint8_t nothing[STATE_MARK_BYTES];
+	uint8_t bytes[STATE_PROBE_BYTES];
+	struct ext4_summary summary;
+	int fd = open(device, O_RDWR | O_CLOEXEC);
+	int error = fd < 0 || fsync(fd) < 0 ? -errno : disk_read(fd, bytes, sizeof(bytes), 0);
+
+	if (error)
+		return error;
+	ext4_probe(bytes, &summary);
+	return summary.presence == EXT4_PRESENT ? write_start(fd, nothing) : -EIO;
+}
+
+static int in_child(int (*work)(void *device), const char *device, uint64_t timeout_ns)
+{
+	/* run_timed() takes an argument that its work may change; this work does not. */
+	return run_timed(work, (void *)(uintptr_t)device, timeout_ns);
+}
+
+int state_mark(const char *device, uint64_t timeout_ns)
+{
+	return in_child(write_mark, device, timeout_ns);
+}
+
+static int make(const char *device, bool marked, int output, uint64_t timeout_ns, const char **step)
+{
+	/*
+	 * No discard: on a thin disk it is a surprise of seconds, on a fresh one it frees nothing.
+	 * Force: it must not ask about what is there, which does not count.
+	 */
+	const char *const argv[] = {mkfs, "-q", "-F", "-E", "nodiscard", device, NULL};
+	int status;
+
+	*step = "mark";
+	status = marked ? 0 : state_mark(device, timeout_ns);
+	if (status)
+		return status;
+	*step = mkfs;
+	status = run_program(argv, output, timeout_ns);
+	if (status)
+		return status > 0 ? -EIO : status;
+	*step = "erase the mark";
+	status = in_child(erase_mark, device, timeout_ns);
+	return status ? status : STATE_MADE;
 }
 
 /* First what repairs itself without a question; then, as nobody is there to ask, everything. */
@@ -147,10 +207,10 @@ int state_prepare(const char *device, uint32_t flags, int output, uint64_t timeo
 	error = probe_device(device, &summary);
 	if (error)
 		return error;
+	if (flags & PLAN_MOUNT_MAKE && (summary.anew || summary.presence == EXT4_EMPTY))
+		return make(device, summary.anew, output, timeout_ns, step);
 	switch (summary.presence) {
-	case EXT4_EMPTY:
-		*step = flags & PLAN_MOUNT_MAKE ? mkfs : "no file system";
-		return flags & PLAN_MOUNT_MAKE ? make(device, output, timeout_ns) : -EMEDIUMTYPE;
+	case EXT4_EMPTY: *step = "no file system"; return -EMEDIUMTYPE;
 	case EXT4_FOREIGN: *step = "not an ext4 file system"; return -EMEDIUMTYPE;
 	case EXT4_PRESENT: break;
 	}

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/loop.h>
 #include <stdbool.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -12,184 +11,42 @@
 #include <unistd.h>
 
 #include "mount/child.h"
-#include "mount/devices.h"
-#include "mount/directory.h"
-#include "mount/mountinfo.h"
+#include "mount/detach.h"
+#include "mount/mount_table.h"
 #include "mount/sys.h"
 
-#define MOUNTS_MAX 256u /* looked at in one pass; the newest of them */
-#define TARGETS_BYTES (64u << 10)
-#define LINE_BYTES (32u << 10) /* an overlay of many layers has a long line */
 #define HUNG_MAX 64u
+#define DEVICES_MAX 64u
 #define PASSES_MAX 64u
+#define SYSRQ "/proc/sysrq-trigger"
+#define EMERGENCY_WAIT_NS \
+	3000000000ull /* for the kernel's emergency remount, which is a work item */
+#define EMERGENCY_LOOK_NS 50000000l
+#define EMERGENCY_CALL_NS 1000000000ull /* to ask for it, whatever is left: nothing there waits */
 
-/* Touched at shutdown only; until then these are pages that nobody has. */
-static struct {
-	uint32_t count;
-	uint32_t targets_used;
-	struct {
-		uint32_t id;
-		uint32_t major;
-		uint32_t target; /* offset into `targets` */
-		int error;
-	} mounts[MOUNTS_MAX];
-	char targets[TARGETS_BYTES];
-	char line[LINE_BYTES];
-} table;
+/* Of call_end(): somebody somewhere writes to the file system. No umount2(2) says this. */
+#define STILL_WRITTEN (-ETXTBSY)
 
-/* Mounts whose call hung: never touched again. */
-static struct {
-	uint32_t count;
-	uint32_t ids[HUNG_MAX];
-} hung;
-
-struct budget {
-	uint64_t step_ns;
-	uint64_t deadline_ns; /* CLOCK_MONOTONIC */
+/* A disk of which something is known. */
+struct device {
+	uint32_t major, minor;
+	uint32_t hangs; /* calls that hung since it was forced last */
+	bool unclean;   /* written to, or hung: it may live on though no mount of it is seen here */
 };
 
-static uint64_t monotonic_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
-/* How long the next call may take; 0: nothing is left. */
-static uint64_t next_step_ns(const struct budget *budget)
-{
-	uint64_t now_ns = monotonic_ns();
-
-	if (now_ns >= budget->deadline_ns)
-		return 0;
-	return budget->deadline_ns - now_ns < budget->step_ns ? budget->deadline_ns - now_ns
-							      : budget->step_ns;
-}
-
-/* A file read line by line through one static buffer. */
-struct lines {
-	int fd;
-	size_t used;
-	size_t at;
-	bool end;
+struct unmounting {
+	const char *const *keep;
+	size_t keep_count;
+	bool machine;
+	struct detach_budget budget;
+	struct unmount_report *report;
+	struct mount_table *table;
+	uint32_t hung_count; /* mounts whose call hung: left alone until they were forced */
+	uint32_t hung[HUNG_MAX];
+	bool unclean; /* as of a device, where there is no room for one more */
+	uint32_t device_count;
+	struct device devices[DEVICES_MAX];
 };
-
-/*
- * The next line without its newline, in table.line, until the next call; NULL at the end. The rest
- * of a line that is too long is dropped.
- */
-static char *next_line(struct lines *lines)
-{
-	bool skip = false;
-
-	for (;;) {
-		char *line = table.line + lines->at;
-		char *newline = memchr(line, '\n', lines->used - lines->at);
-
-		if (newline) {
-			*newline = '\0';
-			lines->at = (size_t)(newline - table.line) + 1;
-			if (!skip)
-				return line;
-			skip = false;
-			continue;
-		}
-		if (lines->end)
-			return NULL;
-		memmove(table.line, line, lines->used - lines->at);
-		lines->used -= lines->at;
-		lines->at = 0;
-		if (lines->used == sizeof(table.line)) {
-			lines->used = 0;
-			skip = true;
-		}
-
-		ssize_t n = read(lines->fd, table.line + lines->used,
-				 sizeof(table.line) - lines->used);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			lines->end = true;
-		else
-			lines->used += (size_t)n;
-	}
-}
-
-/* Is `path` the directory `prefix` or something below it? */
-static bool is_below(const char *path, const char *prefix)
-{
-	size_t length = strlen(prefix);
-
-	return strncmp(path, prefix, length) == 0 && (path[length] == '\0' || path[length] == '/');
-}
-
-static bool is_kept(const char *target, const char *const *keep, size_t keep_count)
-{
-	if (strcmp(target, "/") == 0)
-		return true;
-	for (size_t i = 0; i < keep_count; i++)
-		if (is_below(target, keep[i]))
-			return true;
-	return false;
-}
-
-static bool is_hung(uint32_t id)
-{
-	for (uint32_t i = 0; i < hung.count; i++)
-		if (hung.ids[i] == id)
-			return true;
-	return false;
-}
-
-static void remember(const struct mountinfo *info)
-{
-	size_t size = strlen(info->target) + 1;
-
-	if (table.count == MOUNTS_MAX || size > TARGETS_BYTES - table.targets_used)
-		return;
-	memcpy(table.targets + table.targets_used, info->target, size);
-	table.mounts[table.count].id = info->id;
-	table.mounts[table.count].major = info->major;
-	table.mounts[table.count].target = table.targets_used;
-	table.mounts[table.count].error = 0;
-	table.targets_used += (uint32_t)size;
-	table.count++;
-}
-
-/*
- * Read the mounts that are to go, in the kernel's order: parents before children. Of more than fit,
- * the last ones: they must go first. Returns how many there are in all, or negative errno.
- */
-static int read_mounts(const char *const *keep, size_t keep_count)
-{
-	int total = 0;
-
-	/* The first round only counts. */
-	for (int round = 0; round < 2; round++) {
-		cleanup_fd fd = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
-		struct lines lines = {.fd = fd};
-		int skip = total > (int)MOUNTS_MAX ? total - (int)MOUNTS_MAX : 0;
-		struct mountinfo info;
-		char *line;
-
-		if (fd < 0)
-			return -errno;
-		total = 0;
-		table.count = 0;
-		table.targets_used = 0;
-		while ((line = next_line(&lines))) {
-			if (mountinfo_parse(line, &info) != 0 ||
-			    is_kept(info.target, keep, keep_count))
-				continue;
-			if (round == 1 && total >= skip)
-				remember(&info);
-			total++;
-		}
-	}
-	return total;
-}
 
 /*
  * Superblocks and loop devices belong to the machine, not to a namespace: an init of a container
@@ -202,22 +59,57 @@ static bool owns_machine(void)
 	return stat("/proc/self/ns/pid", &st) == 0 && st.st_ino == 0xeffffffc && getpid() == 1;
 }
 
-static int call_unmount(void *target)
+/* ---- in a child ---- */
+
+static int call_unmount(void *argument)
 {
-	return umount2(target, UMOUNT_NOFOLLOW) < 0 ? -errno : 0;
+	const struct mount_entry *mount = argument;
+
+	return umount2(mount->target, UMOUNT_NOFOLLOW) < 0 ? -errno : 0;
+}
+
+static int call_force(void *argument)
+{
+	const struct mount_entry *mount = argument;
+
+	return umount2(mount->target, UMOUNT_NOFOLLOW | MNT_FORCE) < 0 ? -errno : 0;
+}
+
+static int call_detach(void *argument)
+{
+	const struct mount_entry *mount = argument;
+
+	return umount2(mount->target, UMOUNT_NOFOLLOW | MNT_DETACH) < 0 ? -errno : 0;
 }
 
 /* The superblock, not the mount: without MS_BIND that is what a remount changes. */
-static int call_read_only(void *target)
+static int call_read_only(void *argument)
 {
-	return mount(NULL, target, NULL, MS_REMOUNT | MS_RDONLY, NULL) < 0 ? -errno : 0;
+	const struct mount_entry *entry = argument;
+
+	return mount(NULL, entry->target, NULL, MS_REMOUNT | MS_RDONLY, NULL) < 0 ? -errno : 0;
 }
 
-static int call_detach(void *path)
+/*
+ * A file system outlives its last mount here when a process that could not be killed holds it in a mount
+ * namespace of its own, as a container's does. So its superblock is made read-only first, which says
+ * "busy" as long as anybody anywhere writes to it: then it stays, for step 4.
+ */
+static int call_end(void *argument)
 {
-	int fd = open(path, O_RDWR | O_CLOEXEC | O_NONBLOCK);
+	const struct mount_entry *mount = argument;
 
-	return fd < 0 ? -errno : sys_ioctl(fd, LOOP_CLR_FD, NULL);
+	if (mount->major != 0 && !mount->read_only && call_read_only(argument) == -EBUSY)
+		return STILL_WRITTEN;
+	return call_unmount(argument);
+}
+
+static int call_emergency(void *unused)
+{
+	cleanup_fd fd = open(SYSRQ, O_WRONLY | O_CLOEXEC);
+
+	(void)unused;
+	return fd < 0 || write(fd, "u", 1) != 1 ? -errno : 0;
 }
 
 static int call_sync(void *unused)
@@ -227,118 +119,299 @@ static int call_sync(void *unused)
 	return 0;
 }
 
-/* One pass over the table, newest first. How many were unmounted, or -ETIMEDOUT. */
-static int unmount_pass(const struct budget *budget)
+/* ---- passes ---- */
+
+static bool is_hung(const struct unmounting *work, uint32_t id)
+{
+	for (uint32_t i = 0; i < work->hung_count; i++)
+		if (work->hung[i] == id)
+			return true;
+	return false;
+}
+
+static int read_table(struct unmounting *work)
+{
+	return mount_table_read(work->keep, work->keep_count, &work->table);
+}
+
+/* What is known of the disk below `mount`; NULL: nothing. */
+static struct device *device_of(struct unmounting *work, const struct mount_entry *mount)
+{
+	for (uint32_t i = 0; i < work->device_count; i++)
+		if (work->devices[i].major == mount->major &&
+		    work->devices[i].minor == mount->minor)
+			return &work->devices[i];
+	return NULL;
+}
+
+static void note_unclean(struct unmounting *work, const struct mount_entry *mount, bool hung)
+{
+	struct device *device = device_of(work, mount);
+
+	if (mount->major == 0)
+		return;
+	if (!device && work->device_count < DEVICES_MAX) {
+		device = &work->devices[work->device_count++];
+		*device = (struct device){.major = mount->major, .minor = mount->minor};
+	}
+	if (!device) {
+		work->unclean = true;
+		return;
+	}
+	device->unclean = true;
+	device->hangs += hung;
+}
+
+/* How `call` went. A superblock that became read-only is clean. */
+static void note_result(struct unmounting *work, struct mount_entry *mount,
+			int (*call)(void *mount))
+{
+	struct device *device = device_of(work, mount);
+
+	if (mount->error == -ETIMEDOUT) {
+		if (work->hung_count < HUNG_MAX)
+			work->hung[work->hung_count++] = mount->id;
+		note_unclean(work, mount, true);
+	} else if (mount->error == STILL_WRITTEN) {
+		note_unclean(work, mount, false);
+		mount->error = -EBUSY;
+	} else if (device && call == call_end && (mount->error == 0 || mount->error == -EBUSY)) {
+		device->unclean = false;
+	} else if (device && call == call_force) {
+		device->hangs = 0; /* it answers again: a FUSE file system that has a disk */
+	}
+}
+
+/*
+ * Try `call` on what is in the table, newest first. How many went, or -ETIMEDOUT. Of a disk that hung one
+ * mount waits for its superblock, and that is enough: its others are only unmounted, which asks the disk
+ * with the last of them, and when that hangs, too, they are left.
+ */
+static int pass(struct unmounting *work, int (*call)(void *mount))
 {
 	int gone = 0;
 
-	for (uint32_t i = table.count; i-- > 0;) {
-		uint64_t step_ns = next_step_ns(budget);
+	for (uint32_t i = work->table->count; i-- > 0;) {
+		struct mount_entry *mount = &work->table->mounts[i];
+		const struct device *device = device_of(work, mount);
+		uint32_t hangs = device ? device->hangs : 0;
+		int (*now)(void *mount) = call == call_end && hangs > 0 ? call_unmount : call;
+		uint64_t step_ns = detach_step_ns(&work->budget);
 
 		if (step_ns == 0)
 			return -ETIMEDOUT;
-		if (is_hung(table.mounts[i].id)) {
-			table.mounts[i].error = -ETIMEDOUT;
+		mount->error = -ETIMEDOUT;
+		if (hangs > 1 || is_hung(work, mount->id))
 			continue;
-		}
-		table.mounts[i].error = run_timed(call_unmount,
-						  table.targets + table.mounts[i].target, step_ns);
-		if (table.mounts[i].error == 0)
+		mount->error = run_timed(now, mount, step_ns);
+		if (mount->error == 0)
 			gone++;
-		else if (table.mounts[i].error == -ETIMEDOUT && hung.count < HUNG_MAX)
-			hung.ids[hung.count++] = table.mounts[i].id;
+		note_result(work, mount, now);
 	}
 	return gone;
 }
 
-/* Passes until one changes nothing. What stays is in the table. 0 or negative errno. */
-static int unmount_passes(const char *const *keep, size_t keep_count, const struct budget *budget,
-			  struct unmount_report *report)
+/* Passes until one changes nothing. What stays is in the table. How many went, or negative errno. */
+static int unmount_passes(struct unmounting *work)
 {
-	int gone;
+	int all = 0;
 
-	for (uint32_t pass = 0; pass < PASSES_MAX; pass++) {
-		int total = read_mounts(keep, keep_count);
+	for (uint32_t n = 0; n < PASSES_MAX; n++) {
+		int total = read_table(work);
+		int gone = total <= 0 ? total : pass(work, work->machine ? call_end : call_unmount);
 
-		if (total <= 0)
-			return total;
-		gone = unmount_pass(budget);
 		if (gone < 0)
 			return gone;
+		all += gone;
+		work->report->unmounted += (uint32_t)gone;
 		if (gone == 0)
-			return 0;
-		report->unmounted += (uint32_t)gone;
+			break;
 	}
+	return all;
+}
+
+/*
+ * MNT_FORCE says "busy" as long as somebody is there, but it has then ended what they waited for:
+ * they were killed before, and now they can die.
+ */
+static int force(struct unmounting *work)
+{
+	const struct timespec nap = {.tv_nsec = 100000000};
+	int gone, more;
+
+	if (work->table->count == 0)
+		return 0;
+	work->hung_count = 0;
+	for (uint32_t i = 0; i < work->device_count; i++)
+		work->devices[i].hangs = work->devices[i].hangs > 0; /* once more */
+	gone = pass(work, call_force);
+	if (gone < 0)
+		return gone;
+	work->report->unmounted += (uint32_t)gone;
+	nanosleep(&nap, NULL);
+	more = unmount_passes(work);
+	if (more < 0)
+		return more;
+	work->report->forced += (uint32_t)(gone + more);
 	return 0;
 }
 
-/* How many loop devices were bound and are no longer; their partitions go with them. */
-static int detach_loops(const struct budget *budget)
+/* From the top down, and again: a file on one of them may be below another. */
+static int take_apart(struct unmounting *work)
 {
-	cleanup_fd fd = open("/sys/class/block", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	struct directory directory = {.fd = fd};
-	const char *name;
-	int detached = 0;
+	for (;;) {
+		int loops, gone;
 
-	while (fd >= 0 && (name = directory_next(&directory))) {
-		char path[DEVICE_PATH_BYTES];
-		uint64_t step_ns = next_step_ns(budget);
-
-		if (strncmp(name, "loop", 4) != 0 || strchr(name + 4, 'p') || step_ns == 0 ||
-		    device_path(name, path) != 0)
-			continue;
-		if (run_timed(call_detach, path, step_ns) == 0)
-			detached++;
+		(void)detach_mapped(&work->budget);
+		loops = detach_loops(&work->budget);
+		work->report->loops += (uint32_t)loops;
+		gone = unmount_passes(work);
+		if (gone < 0 || (gone == 0 && loops == 0))
+			return gone;
 	}
-	return detached;
 }
 
-static void report_left(struct unmount_report *report, const char *target, int error)
+/* ---- what could not go ---- */
+
+/*
+ * Is a disk left that is not known to be clean? It need not be seen: MNT_FORCE takes a mount away though
+ * somebody elsewhere still writes to its file system.
+ */
+static bool unclean_disks(struct unmounting *work)
+{
+	bool unclean = work->unclean;
+
+	if (read_table(work) < 0)
+		return true;
+	for (uint32_t i = 0; i < work->table->count; i++) {
+		const struct mount_entry *mount = &work->table->mounts[i];
+		struct device *device = device_of(work, mount);
+
+		unclean |= mount->major != 0 && !mount->read_only;
+		if (device && mount->read_only)
+			device->unclean = false;
+	}
+	for (uint32_t i = 0; i < work->device_count; i++)
+		unclean |= work->devices[i].unclean;
+	return unclean;
+}
+
+/*
+ * Unlike a remount it does not mind files that are open for writing, asks no path, and finds what is mounted
+ * nowhere here (do_emergency_remount() of fs/super.c). Of that one cannot see when it is done.
+ */
+static void remount_all(struct unmounting *work)
+{
+	const struct timespec nap = {.tv_nsec = EMERGENCY_LOOK_NS};
+
+	if (run_timed(call_emergency, NULL, EMERGENCY_CALL_NS) != 0)
+		return;
+	for (uint64_t waited_ns = 0; waited_ns < EMERGENCY_WAIT_NS && unclean_disks(work);
+	     waited_ns += EMERGENCY_LOOK_NS)
+		nanosleep(&nap, NULL);
+}
+
+static void make_read_only(struct unmounting *work)
+{
+	for (uint32_t i = work->table->count; i-- > 0;) {
+		struct mount_entry *mount = &work->table->mounts[i];
+		const struct device *device = device_of(work, mount);
+		uint64_t step_ns = detach_step_ns(&work->budget);
+
+		if (mount->major == 0 || mount->read_only || step_ns == 0 ||
+		    is_hung(work, mount->id) || (device && device->hangs > 0))
+			continue;
+		mount->error = run_timed(call_read_only, mount, step_ns);
+		note_result(work, mount, call_read_only);
+	}
+	if (unclean_disks(work))
+		remount_all(work);
+}
+
+/* MNT_DETACH takes everything along that is mounted below. */
+static bool holds_kept(const struct unmounting *work, const char *target)
+{
+	for (size_t i = 0; i < work->keep_count; i++)
+		if (mount_table_is_below(work->keep[i], target))
+			return true;
+	return false;
+}
+
+static void detach_rest(struct unmounting *work)
+{
+	if (read_table(work) <= 0)
+		return;
+	for (uint32_t i = work->table->count; i-- > 0;) {
+		struct mount_entry *mount = &work->table->mounts[i];
+		uint64_t step_ns = detach_step_ns(&work->budget);
+
+		if (mount->major == 0 && step_ns && !is_hung(work, mount->id) &&
+		    !holds_kept(work, mount->target) && run_timed(call_detach, mount, step_ns) == 0)
+			work->report->detached++;
+	}
+	(void)unmount_passes(work);
+}
+
+static void report_left(struct unmount_report *report, const struct mount_entry *mount)
 {
 	if (report->left < UNMOUNT_LEFT_MAX) {
 		char *to = report->lefts[report->left].target;
-		size_t length = strlen(target);
+		size_t length = strnlen(mount->target, UNMOUNT_TARGET_BYTES - 1);
 
-		if (length >= UNMOUNT_TARGET_BYTES)
-			length = UNMOUNT_TARGET_BYTES - 1;
-		memcpy(to, target, length);
+		memcpy(to, mount->target, length);
 		to[length] = '\0';
-		report->lefts[report->left].error = error;
+		report->lefts[report->left].error = mount->error ? mount->error : -EBUSY;
 	}
 	report->left++;
 }
 
-/* What could not go: a file system on a block device at least becomes read-only, and so clean. */
-static void finish_left(const struct budget *budget, bool machine, struct unmount_report *report)
+static void report_rest(struct unmounting *work)
 {
-	for (uint32_t i = table.count; i-- > 0;) {
-		char *target = table.targets + table.mounts[i].target;
-		uint64_t step_ns = next_step_ns(budget);
-		int error = table.mounts[i].error;
+	for (uint32_t i = work->table->count; i-- > 0;) {
+		const struct mount_entry *mount = &work->table->mounts[i];
 
-		if (machine && step_ns && table.mounts[i].major && !is_hung(table.mounts[i].id) &&
-		    run_timed(call_read_only, target, step_ns) == 0)
-			report->read_only++;
+		if (mount->major != 0 && mount->read_only)
+			work->report->read_only++;
 		else
-			report_left(report, target, error ? error : -ETIMEDOUT);
+			report_left(work->report, mount);
 	}
 }
 
 int unmount_all(const char *const *keep, size_t keep_count, uint64_t step_ns, uint64_t total_ns,
 		struct unmount_report *report)
 {
-	struct budget budget = {.step_ns = step_ns, .deadline_ns = monotonic_ns() + total_ns};
-	bool machine = owns_machine();
+	static struct unmounting work; /* too large for PID 1's stack */
+	struct timespec now;
+	uint64_t now_ns;
 	int error;
 
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	now_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 	memset(report, 0, sizeof(*report));
-	hung.count = 0;
-	table.count = 0;
-	error = unmount_passes(keep, keep_count, &budget, report);
-	if (!error && machine && detach_loops(&budget) > 0)
-		error = unmount_passes(keep, keep_count, &budget, report);
-	finish_left(&budget, machine, report);
-	return error;
+	work = (struct unmounting){
+		.keep = keep,
+		.keep_count = keep_count,
+		.machine = owns_machine(),
+		.budget = {step_ns, now_ns + total_ns / 3 * 2, now_ns, UNMOUNT_HURRIED_NS / 3 * 2},
+		.report = report,
+	};
+	error = unmount_passes(&work);
+	if (error >= 0)
+		error = force(&work);
+	work.budget.deadline_ns = now_ns + total_ns / 6 * 5;
+	work.budget.hurried_ns = UNMOUNT_HURRIED_NS / 6 * 5;
+	if (work.machine) {
+		int later = take_apart(&work);
+
+		error = error ? error : later;
+	}
+	work.budget.deadline_ns = now_ns + total_ns;
+	work.budget.hurried_ns = UNMOUNT_HURRIED_NS;
+	if (work.machine)
+		make_read_only(&work);
+	detach_rest(&work);
+	report_rest(&work);
+	return error < 0 ? error : 0;
 }
 
 int sync_timed(uint64_t timeout_ns)

@@ -7,26 +7,9 @@
 #include "mount/gpt_io.h"
 #include "mount/hash.h"
 #include "mount/text.h"
+#include "rootfs-spec/verity_format.h"
 
 #define DIGESTS_PER_BLOCK (VERITY_BLOCK_BYTES / SLOT_DIGEST_BYTES)
-
-/* The superblock that veritysetup writes (cryptsetup, lib/verity/verity.c); little-endian. */
-struct superblock {
-	uint8_t signature[8];
-	uint32_t version;
-	uint32_t hash_type;
-	uint8_t uuid[16];
-	uint8_t algorithm[32];
-	uint32_t data_block_bytes;
-	uint32_t hash_block_bytes;
-	uint64_t data_blocks;
-	uint16_t salt_bytes;
-	uint8_t padding[6];
-	uint8_t salt[256];
-	uint8_t padding_end[168];
-};
-
-_Static_assert(sizeof(struct superblock) == VERITY_SUPERBLOCK_BYTES, "verity superblock layout");
 
 uint64_t verity_tree_blocks(uint64_t data_blocks)
 {
@@ -63,7 +46,7 @@ int verity_check_sizes(const struct slot_header *header, uint64_t root_bytes, ui
 int verity_check_superblock(const void *superblock, const struct slot_header *header,
 			    const char **reason)
 {
-	struct superblock on_disk;
+	struct verity_superblock on_disk;
 	static const uint8_t algorithm[32] = "sha256";
 
 	memcpy(&on_disk, superblock, sizeof(on_disk));
@@ -117,7 +100,7 @@ int verity_check_root(int fd, int hash, const struct slot_header *header, const 
 	int error;
 
 	*reason = "read verity superblock";
-	error = disk_read(fd, block, VERITY_SUPERBLOCK_BYTES, 0);
+	error = disk_read(fd, block, sizeof(struct verity_superblock), 0);
 	if (error)
 		return error;
 	error = verity_check_superblock(block, header, reason);

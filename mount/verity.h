@@ -18,7 +18,6 @@
 #include "rootfs-spec/slot_header.h"
 
 #define VERITY_BLOCK_BYTES 4096u
-#define VERITY_SUPERBLOCK_BYTES 512u
 #define VERITY_TABLE_BYTES 512u
 
 /* Blocks of the tree (without superblock) over `data_blocks` blocks: 32-byte digests, 4096 blocks. */
