@@ -50,6 +50,13 @@ static uint64_t last_of(const struct timeline_event *event)
 	return event->end_ns > event->start_ns ? event->end_ns : event->start_ns;
 }
 
+/* By the clock of this boot's kernel, and of what has a length or was waited for. */
+static bool counts(const struct timeline_event *event)
+{
+	return event->kind != TIMELINE_SERVICE && event->kind != TIMELINE_SLOT &&
+	       event->kind != TIMELINE_BOOTSTRAP;
+}
+
 /* What is after the last service that came up, and no milestone or slot event, is life, not boot. */
 static void find_end(struct analyze *analyze)
 {
@@ -59,8 +66,7 @@ static void find_end(struct analyze *analyze)
 	for (uint32_t i = 0; i < analyze->event_count; i++) {
 		const struct timeline_event *event = &analyze->events[i];
 
-		if (event->kind != TIMELINE_SERVICE && event->kind != TIMELINE_SLOT &&
-		    last_of(event) > analyze->end_ns)
+		if (counts(event) && last_of(event) > analyze->end_ns)
 			analyze->end_ns = last_of(event);
 	}
 }

@@ -132,6 +132,24 @@ static void show_slowest(const struct analyze *analyze, FILE *stream, uint16_t k
 	}
 }
 
+/* Another kernel's clock: apart from the picture. */
+static void show_bootstrap(const struct analyze *analyze, FILE *stream)
+{
+	const char *title = "\nbefore the kexec, by the clock of the first kernel\n";
+	char start[SHOW_TIME_BYTES], took[SHOW_TIME_BYTES];
+
+	for (uint32_t i = 0; i < analyze->event_count; i++) {
+		const struct timeline_event *event = &analyze->events[i];
+
+		if (event->kind != TIMELINE_BOOTSTRAP)
+			continue;
+		fprintf(stream, "%s%s%s  %-24s started %8s s, took %8s s\n", show_bold(), title,
+			show_plain(), event->name, show_seconds(event->start_ns, start),
+			show_seconds(took_ns(event), took));
+		title = "";
+	}
+}
+
 void analyze_show(const struct analyze *analyze, FILE *stream, unsigned columns)
 {
 	struct picture picture = {.stream = stream, .end_ns = analyze->end_ns};
@@ -149,6 +167,7 @@ void analyze_show(const struct analyze *analyze, FILE *stream, unsigned columns)
 	show_phases(analyze, &picture);
 	show_services(analyze, &picture);
 	show_points(analyze, &picture);
+	show_bootstrap(analyze, stream);
 	show_path(analyze, stream);
 	show_slowest(analyze, stream, TIMELINE_MODULE, "slowest modules");
 	show_slowest(analyze, stream, TIMELINE_MOUNT, "slowest mounts");

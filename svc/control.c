@@ -2,30 +2,44 @@
 #include "svc/control.h"
 
 #include <errno.h>
-#include <stdbool.h>
 #include <string.h>
 
-static const char verb_names[][10] = {
-	[CONTROL_VERB_STATUS] = "status",   [CONTROL_VERB_SERVICE] = "service",
-	[CONTROL_VERB_START] = "start",     [CONTROL_VERB_STOP] = "stop",
-	[CONTROL_VERB_RESTART] = "restart", [CONTROL_VERB_TIMELINE] = "timeline",
-	[CONTROL_VERB_POWER] = "power",     [CONTROL_VERB_SLOTS] = "slots",
+/* What a request of each verb may say. */
+static const struct verb {
+	char name[9];
+	uint8_t flags;    /* CONTROL_* that belong to it */
+	uint8_t named;    /* it is about a service */
+	uint8_t since;    /* it has a `since` */
+	uint8_t argument; /* 1 to so much, or 0: none */
+} verbs[] = {
+	[CONTROL_VERB_STATUS] = {.name = "status"},
+	[CONTROL_VERB_SERVICE] = {.name = "service", .named = 1},
+	[CONTROL_VERB_START] = {"start", CONTROL_NO_WAIT | CONTROL_DRY_RUN, 1, 0, 0},
+	[CONTROL_VERB_STOP] = {"stop", CONTROL_NO_WAIT | CONTROL_DRY_RUN, 1, 0, 0},
+	[CONTROL_VERB_RESTART] = {"restart", CONTROL_NO_WAIT | CONTROL_DRY_RUN, 1, 0, 0},
+	[CONTROL_VERB_TIMELINE] = {.name = "timeline"},
+	[CONTROL_VERB_POWER] = {"power", CONTROL_FORCE, 0, 0, CONTROL_KEXEC},
+	[CONTROL_VERB_SLOTS] = {.name = "slots"},
+	[CONTROL_VERB_RELOAD] = {"reload", CONTROL_NO_WAIT, 1, 0, 0},
+	[CONTROL_VERB_KILL] = {"kill", CONTROL_MAIN, 1, 0, CONTROL_SIGNAL_MAX},
+	[CONTROL_VERB_EVENTS] = {"events", CONTROL_FOLLOW, 0, 1, 0},
+	[CONTROL_VERB_REEXEC] = {.name = "reexec"},
+	[CONTROL_VERB_POLICY] = {.name = "policy", .named = 1},
+	[CONTROL_VERB_BLESS] = {.name = "bless"},
 };
-#define VERB_COUNT (sizeof verb_names / sizeof verb_names[0])
+#define VERB_COUNT (sizeof verbs / sizeof verbs[0])
+
+static bool is_verb(uint32_t verb)
+{
+	return verb >= CONTROL_VERB_STATUS && verb < VERB_COUNT;
+}
 
 const char *control_verb_name(uint32_t verb)
 {
-	return verb >= CONTROL_VERB_STATUS && verb < VERB_COUNT ? verb_names[verb] : "?";
+	return is_verb(verb) ? verbs[verb].name : "?";
 }
 
-static bool names_a_service(uint32_t verb)
-{
-	return verb == CONTROL_VERB_SERVICE || verb == CONTROL_VERB_START ||
-	       verb == CONTROL_VERB_STOP || verb == CONTROL_VERB_RESTART;
-}
-
-/* [a-z0-9][a-z0-9._-]*, then NUL to the end of the field. */
-static bool is_service_name(const char name[static CONTROL_NAME_BYTES])
+bool control_is_service_name(const char *name)
 {
 	size_t length = strnlen(name, CONTROL_NAME_BYTES);
 
@@ -37,18 +51,32 @@ static bool is_service_name(const char name[static CONTROL_NAME_BYTES])
 		if (!(c >= 'a' && c <= 'z') && !(c >= '0' && c <= '9') && !strchr("._-", c))
 			return false;
 	}
-	for (size_t i = length; i < CONTROL_NAME_BYTES; i++)
-		if (name[i] != '\0')
+	return true;
+}
+
+/* A name where one belongs, and NUL to the end of the field. */
+static bool name_is_sound(const struct control_request *request, bool named)
+{
+	size_t length = strnlen(request->name, sizeof request->name);
+
+	if (named ? !control_is_service_name(request->name) : length != 0)
+		return false;
+	for (size_t i = length; i < sizeof request->name; i++)
+		if (request->name[i] != '\0')
 			return false;
 	return true;
 }
 
-static bool is_empty_name(const char name[static CONTROL_NAME_BYTES])
+static bool belongs_together(const struct control_request *request)
 {
-	for (size_t i = 0; i < CONTROL_NAME_BYTES; i++)
-		if (name[i] != '\0')
-			return false;
-	return true;
+	if (!is_verb(request->verb))
+		return false;
+	const struct verb *verb = &verbs[request->verb];
+
+	return (request->flags & ~(uint32_t)verb->flags) == 0 &&
+	       (request->argument != 0) == (verb->argument != 0) &&
+	       request->argument <= verb->argument && (request->since == 0 || verb->since) &&
+	       name_is_sound(request, verb->named);
 }
 
 int control_request_parse(const void *bytes, size_t size, struct control_request *request)
@@ -63,18 +91,20 @@ int control_request_parse(const void *bytes, size_t size, struct control_request
 	if (size != sizeof *request)
 		return -EBADMSG;
 	memcpy(request, bytes, sizeof *request);
-	if (request->verb < CONTROL_VERB_STATUS || request->verb >= VERB_COUNT ||
-	    (request->flags & ~CONTROL_NO_WAIT) != 0)
-		return -EBADMSG;
-	bool power = request->verb == CONTROL_VERB_POWER;
+	return belongs_together(request) ? 0 : -EBADMSG;
+}
 
-	if (power ? request->argument < CONTROL_POWEROFF || request->argument > CONTROL_HALT
-		  : request->argument != 0)
-		return -EBADMSG;
-	if (names_a_service(request->verb) ? !is_service_name(request->name)
-					   : !is_empty_name(request->name))
-		return -EBADMSG;
-	return 0;
+bool control_changes(const struct control_request *request)
+{
+	switch (request->verb) {
+	case CONTROL_VERB_STATUS:
+	case CONTROL_VERB_SERVICE:
+	case CONTROL_VERB_TIMELINE:
+	case CONTROL_VERB_SLOTS:
+	case CONTROL_VERB_POLICY:
+	case CONTROL_VERB_EVENTS: return false;
+	default: return (request->flags & CONTROL_DRY_RUN) == 0;
+	}
 }
 
 static bool ends(const char *text, size_t size)
@@ -96,9 +126,16 @@ static bool service_ends(const struct control_service *service)
 	       ends(service->cgroup, sizeof service->cgroup) &&
 	       ends(service->output_path, sizeof service->output_path) &&
 	       ends(service->program, sizeof service->program) &&
+	       ends(service->condition, sizeof service->condition) &&
 	       ends(service->world.name, sizeof service->world.name) &&
 	       ends(service->world.status, sizeof service->world.status) &&
 	       service->needs_count <= sizeof service->needs / sizeof service->needs[0];
+}
+
+static bool affected_is_sound(const struct control_affected *affected)
+{
+	return ends(affected->name, sizeof affected->name) &&
+	       affected->move >= CONTROL_MOVE_START && affected->move <= CONTROL_MOVE_RESTART;
 }
 
 static bool events_end(const struct timeline_event *events, uint32_t count)
@@ -109,28 +146,70 @@ static bool events_end(const struct timeline_event *events, uint32_t count)
 	return true;
 }
 
+static bool happened_end(const struct control_event *events, uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++)
+		if (!ends(events[i].name, sizeof events[i].name))
+			return false;
+	return true;
+}
+
+static bool policy_ends(const struct control_policy *policy)
+{
+	return ends(policy->name, sizeof policy->name);
+}
+
+static bool calls_end(const struct world_call *calls, uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++)
+		if (!ends(calls[i].comm, sizeof calls[i].comm))
+			return false;
+	return true;
+}
+
 static bool slots_end(const struct control_slot_status *status)
 {
-	bool good = ends(status->disk, sizeof status->disk) && status->booted < 2;
+	bool good = ends(status->disk, sizeof status->disk) && status->booted < 2 &&
+		    status->next <= CONTROL_NO_SLOT;
 
-	for (unsigned i = 0; i < 2; i++)
-		good = good && ends(status->slots[i].version, sizeof status->slots[i].version) &&
-		       ends(status->slots[i].partition, sizeof status->slots[i].partition);
+	for (unsigned i = 0; i < 2; i++) {
+		const struct control_slot *slot = &status->slots[i];
+
+		good = good && ends(slot->version, sizeof slot->version) &&
+		       ends(slot->image, sizeof slot->image) &&
+		       ends(slot->verdict, sizeof slot->verdict) &&
+		       ends(slot->reason, sizeof slot->reason) &&
+		       ends(slot->detail, sizeof slot->detail) &&
+		       ends(slot->partition, sizeof slot->partition);
+	}
 	return good;
 }
 
-/* How many bytes one item of `type` takes; SIZE_MAX for a type that is none. */
-static size_t item_bytes(uint32_t type)
+/* What packets of each type hold: items of so many bytes, so many at least and at most. */
+static const struct type {
+	size_t item;
+	uint32_t min, max;
+} types[] = {
+	[CONTROL_TYPE_NODE] = {sizeof(struct control_node), 1, 1},
+	[CONTROL_TYPE_SERVICE] = {sizeof(struct control_service), 1, 1},
+	[CONTROL_TYPE_AFFECTED] = {sizeof(struct control_affected), 1, 1},
+	[CONTROL_TYPE_EVENTS] = {sizeof(struct timeline_event), 0, CONTROL_EVENTS_PER_PACKET},
+	[CONTROL_TYPE_SLOTS] = {sizeof(struct control_slot_status), 1, 1},
+	[CONTROL_TYPE_END] = {0, 0, 0},
+	[CONTROL_TYPE_HAPPENED] = {sizeof(struct control_event), 0, CONTROL_HAPPENED_PER_PACKET},
+	[CONTROL_TYPE_POLICY] = {sizeof(struct control_policy), 1, 1},
+	[CONTROL_TYPE_CALLS] = {sizeof(struct world_call), 1, CONTROL_CALLS_PER_PACKET},
+};
+#define TYPE_COUNT (sizeof types / sizeof types[0])
+
+static bool size_is_sound(const struct control_reply *reply, size_t size)
 {
-	switch (type) {
-	case CONTROL_TYPE_NODE: return sizeof(struct control_node);
-	case CONTROL_TYPE_SERVICE: return sizeof(struct control_service);
-	case CONTROL_TYPE_AFFECTED: return CONTROL_NAME_BYTES;
-	case CONTROL_TYPE_EVENTS: return sizeof(struct timeline_event);
-	case CONTROL_TYPE_SLOTS: return sizeof(struct control_slot_status);
-	case CONTROL_TYPE_END: return 0;
-	default: return SIZE_MAX;
-	}
+	if (reply->type < CONTROL_TYPE_NODE || reply->type >= TYPE_COUNT)
+		return false;
+	const struct type *type = &types[reply->type];
+
+	return reply->count >= type->min && reply->count <= type->max &&
+	       size == sizeof *reply + type->item * reply->count;
 }
 
 static bool payload_is_sound(const struct control_reply *reply, const void *payload)
@@ -138,9 +217,12 @@ static bool payload_is_sound(const struct control_reply *reply, const void *payl
 	switch (reply->type) {
 	case CONTROL_TYPE_NODE: return node_ends(payload);
 	case CONTROL_TYPE_SERVICE: return service_ends(payload);
-	case CONTROL_TYPE_AFFECTED: return ends(payload, CONTROL_NAME_BYTES);
+	case CONTROL_TYPE_AFFECTED: return affected_is_sound(payload);
 	case CONTROL_TYPE_EVENTS: return events_end(payload, reply->count);
 	case CONTROL_TYPE_SLOTS: return slots_end(payload);
+	case CONTROL_TYPE_POLICY: return policy_ends(payload);
+	case CONTROL_TYPE_CALLS: return calls_end(payload, reply->count);
+	case CONTROL_TYPE_HAPPENED: return happened_end(payload, reply->count);
 	default: return true;
 	}
 }
@@ -154,17 +236,7 @@ int control_reply_parse(const void *bytes, size_t size, const struct control_rep
 		return -EBADMSG;
 	if (header->version != CONTROL_VERSION)
 		return -EPROTO;
-	size_t item = item_bytes(header->type);
-	uint32_t max = header->type == CONTROL_TYPE_EVENTS ? CONTROL_EVENTS_PER_PACKET
-		       : header->type == CONTROL_TYPE_END  ? 0
-							   : 1;
-
-	if (item == SIZE_MAX || header->count > max ||
-	    (header->count == 0 && header->type != CONTROL_TYPE_END &&
-	     header->type != CONTROL_TYPE_EVENTS) ||
-	    size != sizeof *header + item * header->count)
-		return -EBADMSG;
-	if (!payload_is_sound(header, header + 1))
+	if (!size_is_sound(header, size) || !payload_is_sound(header, header + 1))
 		return -EBADMSG;
 	*reply = header;
 	*payload = header + 1;

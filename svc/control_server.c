@@ -10,12 +10,16 @@
 #include <unistd.h>
 
 #include "svc/control_answer.h"
+#include "svc/fault_point.h"
 #include "svc/fd.h"
-#include "svc/graph.h"
+#include "svc/peer.h"
 #include "svc/service.h"
 
 #define GENERATION_MASK 0xffffffu
 #define BACKLOG 64
+#ifndef SO_PASSRIGHTS
+#define SO_PASSRIGHTS 83 /* Linux 6.16 */
+#endif
 
 static int listen_at(const char *path)
 {
@@ -31,6 +35,8 @@ static int listen_at(const char *path)
 		return -errno;
 	if (unlink(path) < 0 && errno != ENOENT)
 		return -errno;
+	/* Nobody has descriptors to send here (foreign.h). An older kernel drops them in PID 1. */
+	(void)setsockopt(fd, SOL_SOCKET, SO_PASSRIGHTS, &(int){0}, sizeof(int));
 	/* Closed to others before anybody can connect: that takes listen(2). */
 	if (bind(fd, (struct sockaddr *)&address, sizeof address) < 0 || chmod(path, 0600) < 0 ||
 	    listen(fd, BACKLOG) < 0)
@@ -41,18 +47,23 @@ static int listen_at(const char *path)
 int control_server_open(struct control_server *server, const char *path)
 {
 	struct epoll_event event = {.events = EPOLLIN, .data.u64 = server->listen_key};
+	int32_t *fd = &server->world->control_fd;
 
-	server->listen_fd = -1;
 	for (uint32_t i = 0; i < CONTROL_CLIENTS; i++)
 		server->clients[i].fd = -1;
-	owned_fd int fd = listen_at(path);
+	if (*fd < 0) {
+		int made = listen_at(path);
 
-	if (fd < 0)
-		return fd;
-	if (epoll_ctl(server->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0)
-		return -errno;
-	server->listen_fd = fd_take(&fd);
-	return 0;
+		if (made < 0)
+			return made;
+		*fd = made;
+	}
+	if (epoll_ctl(server->epoll_fd, EPOLL_CTL_ADD, *fd, &event) == 0)
+		return 0;
+	int error = -errno;
+
+	fd_close(fd);
+	return error;
 }
 
 /* Out of epoll by hand: a child that has not executed yet may hold a copy. */
@@ -68,8 +79,8 @@ static void listen_for_more(struct control_server *server, bool room)
 {
 	struct epoll_event event = {.events = room ? EPOLLIN : 0, .data.u64 = server->listen_key};
 
-	if (server->listen_fd >= 0)
-		epoll_ctl(server->epoll_fd, EPOLL_CTL_MOD, server->listen_fd, &event);
+	if (server->world->control_fd >= 0)
+		epoll_ctl(server->epoll_fd, EPOLL_CTL_MOD, server->world->control_fd, &event);
 }
 
 static void drop_client(struct control_server *server, struct control_client *client)
@@ -82,7 +93,7 @@ static void drop_client(struct control_server *server, struct control_client *cl
 
 void control_server_close(struct control_server *server)
 {
-	drop(server, &server->listen_fd);
+	drop(server, &server->world->control_fd);
 	for (uint32_t i = 0; i < CONTROL_CLIENTS; i++)
 		drop_client(server, &server->clients[i]);
 }
@@ -99,6 +110,15 @@ static int watch(struct control_server *server, struct control_client *client, i
 	return epoll_ctl(server->epoll_fd, operation, client->fd, &event) < 0 ? -errno : 0;
 }
 
+static uint64_t deadline_of(const struct control_client *client, uint64_t now_ns)
+{
+	if (client->waits == WAIT_EVENTS)
+		return client->phase == CLIENT_WAIT ? UINT64_MAX : now_ns + CONTROL_STUCK_NS;
+	if (client->phase == CLIENT_WAIT && client->waits != WAIT_SLOTS)
+		return UINT64_MAX;
+	return now_ns + CONTROL_IDLE_NS;
+}
+
 static void enter(struct control_server *server, struct control_client *client,
 		  enum client_phase phase, uint64_t now_ns)
 {
@@ -109,7 +129,7 @@ static void enter(struct control_server *server, struct control_client *client,
 	};
 
 	client->phase = phase;
-	client->deadline_ns = phase == CLIENT_WAIT ? UINT64_MAX : now_ns + CONTROL_IDLE_NS;
+	client->deadline_ns = deadline_of(client, now_ns);
 	if (watch(server, client, EPOLL_CTL_MOD, events[phase]) != 0)
 		drop_client(server, client);
 }
@@ -122,13 +142,14 @@ static void send_answer(struct control_server *server, struct control_client *cl
 	bool last = false;
 
 	while (client->fd >= 0) {
-		uint32_t cursor = client->cursor;
+		uint64_t cursor = client->cursor;
 		size_t size = control_answer_next(server, client, now_ns, &packet, &last);
 
 		if (size == 0) {
 			enter(server, client, CLIENT_WAIT, now_ns);
 			return;
 		}
+		fault_point("control: answer");
 		if (send(client->fd, packet.bytes, size, MSG_DONTWAIT | MSG_NOSIGNAL) < 0) {
 			client->cursor = cursor;
 			if (errno == EAGAIN)
@@ -139,81 +160,6 @@ static void send_answer(struct control_server *server, struct control_client *cl
 		}
 		if (last)
 			drop_client(server, client);
-	}
-}
-
-/* What else a request moves, by the marks it left. */
-static void note_affected(const struct control_server *server, struct control_client *client)
-{
-	const struct world *world = server->world;
-	bool start = client->request.verb == CONTROL_VERB_START;
-
-	memset(client->affected, 0, sizeof client->affected);
-	for (uint32_t i = 0; i < world->service_count; i++) {
-		const struct world_service *state = &world->services[i];
-		bool moves = start ? (state->flags & SERVICE_MARK_PULL) &&
-					     !service_is_up(state->state) &&
-					     !service_is_active(state->state)
-				   : (state->flags & SERVICE_MARK_STOP) &&
-					     service_is_active(state->state);
-
-		if (moves && i != client->service)
-			client->affected[i / 8] |= (uint8_t)(1u << i % 8);
-	}
-}
-
-static int find_service(const struct control_server *server, struct control_client *client)
-{
-	for (uint32_t i = 0; i < server->world->service_count; i++) {
-		if (strcmp(server->world->services[i].name, client->request.name) == 0) {
-			client->service = i;
-			return 0;
-		}
-	}
-	return -ENOENT;
-}
-
-static bool may_wait(const struct control_server *server)
-{
-	uint32_t waiting = 0;
-
-	for (uint32_t i = 0; i < CONTROL_CLIENTS; i++)
-		waiting += server->clients[i].fd >= 0 && !server->clients[i].settled &&
-			   server->clients[i].phase != CLIENT_READ;
-	return waiting < CONTROL_WAITERS;
-}
-
-static int begin_change(struct control_server *server, struct control_client *client)
-{
-	const struct control_calls *calls = server->calls;
-	int error = find_service(server, client);
-
-	if (error != 0)
-		return error;
-	client->starts = server->world->services[client->service].starts;
-	error = calls->request(calls->context, (enum control_verb)client->request.verb,
-			       client->service);
-	if (error == 0)
-		note_affected(server, client);
-	client->settled = (client->request.flags & CONTROL_NO_WAIT) != 0;
-	if (error == 0 && !client->settled && !may_wait(server))
-		error = -EBUSY;
-	return error;
-}
-
-static int begin_request(struct control_server *server, struct control_client *client)
-{
-	const struct control_calls *calls = server->calls;
-
-	client->settled = 1;
-	switch (client->request.verb) {
-	case CONTROL_VERB_START:
-	case CONTROL_VERB_STOP:
-	case CONTROL_VERB_RESTART: return begin_change(server, client);
-	case CONTROL_VERB_SERVICE: return find_service(server, client);
-	case CONTROL_VERB_POWER:
-		return calls->power(calls->context, (enum control_power)client->request.argument);
-	default: return 0;
 	}
 }
 
@@ -230,13 +176,15 @@ static void read_request(struct control_server *server, struct control_client *c
 		drop_client(server, client);
 		return;
 	}
-	client->cursor = 0;
-	/* Others than root get their refusal only now: a socket that is closed with a packet unread
+	/* Who has no right gets the refusal only now: a socket that is closed with a packet unread
 	 * takes the answer down with it (unix(7)). */
 	if (client->error == 0)
 		client->error = control_request_parse(bytes, (size_t)size, &client->request);
+	if (client->error == 0 && client->rights != PEER_CHANGE &&
+	    control_changes(&client->request))
+		client->error = -EACCES;
 	if (client->error == 0)
-		client->error = begin_request(server, client);
+		client->error = control_begin(server, client);
 	send_answer(server, client, now_ns);
 }
 
@@ -264,21 +212,16 @@ static struct control_client *free_client(struct control_server *server)
 	return NULL;
 }
 
-static bool peer_is_root(int fd)
-{
-	struct ucred peer;
-	socklen_t size = sizeof peer;
-
-	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 && peer.uid == 0;
-}
-
 static void take_client(struct control_server *server, struct control_client *client, int fd,
 			uint64_t now_ns)
 {
 	client->fd = fd;
 	client->phase = CLIENT_READ;
+	client->waits = WAIT_NOTHING;
+	client->cursor = 0;
 	client->deadline_ns = now_ns + CONTROL_IDLE_NS;
-	client->error = peer_is_root(fd) ? 0 : -EPERM;
+	client->rights = peer_rights(server->plan, fd);
+	client->error = client->rights == PEER_NOTHING ? -EPERM : 0;
 	if (watch(server, client, EPOLL_CTL_ADD, EPOLLIN) != 0)
 		drop_client(server, client);
 }
@@ -288,7 +231,8 @@ void control_server_accept(struct control_server *server, uint64_t now_ns)
 	struct control_client *client;
 
 	while ((client = free_client(server)) != NULL) {
-		int fd = accept4(server->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+		int fd = accept4(server->world->control_fd, NULL, NULL,
+				 SOCK_CLOEXEC | SOCK_NONBLOCK);
 
 		if (fd < 0 && errno != EAGAIN && errno != ECONNABORTED) {
 			/* Out of descriptors or memory: the queue would be told for ever. */
@@ -302,49 +246,76 @@ void control_server_accept(struct control_server *server, uint64_t now_ns)
 	listen_for_more(server, false);
 }
 
-int control_outcome(const struct world *world, enum control_verb verb, uint32_t service,
-		    uint32_t starts)
+/* What `client` waited for has happened. */
+static void finish(struct control_server *server, struct control_client *client, int error,
+		   uint64_t now_ns)
 {
-	const struct world_service *state = &world->services[service];
-	bool marked = state->flags & (SERVICE_MARK_STOP | SERVICE_MARK_PULL);
+	client->waits = WAIT_NOTHING;
+	client->error = error;
+	send_answer(server, client, now_ns);
+}
 
-	if (marked || state->state == SERVICE_STARTING || state->state == SERVICE_STOPPING)
-		return -EINPROGRESS;
-	if (verb == CONTROL_VERB_STOP) {
-		if (state->wanted)
-			return -ECANCELED;
-		return 0;
-	}
-	if (!state->wanted && !service_is_up(state->state) && state->state != SERVICE_FAILED)
+static bool waits_for(const struct control_client *client, enum client_wait what)
+{
+	return client->fd >= 0 && client->phase != CLIENT_READ && client->waits == what;
+}
+
+/* How what it waits for stands; -EINPROGRESS: it waits on. */
+static int outcome_of(const struct control_server *server, const struct control_client *client)
+{
+	if (waits_for(client, WAIT_SETTLED))
+		return control_outcome(server->world, (enum control_verb)client->request.verb,
+				       client->service, client->starts);
+	/* What went down reloads no more. */
+	if (waits_for(client, WAIT_RELOADED) &&
+	    server->world->services[client->service].state != SERVICE_UP)
 		return -ECANCELED;
-	switch (state->state) {
-	case SERVICE_WAITING:
-		return state->flags & SERVICE_MARK_ON_WAY ? -EINPROGRESS : -EHOSTUNREACH;
-	case SERVICE_BACKOFF:
-		/* No room for a process is no failure: it is tried again in a moment. */
-		return state->starts == starts ? -EINPROGRESS : -EIO;
-	case SERVICE_FAILED: return -EIO;
-	case SERVICE_UP:
-	case SERVICE_DONE: return 0;
-	default: return -EINPROGRESS;
-	}
+	return -EINPROGRESS;
 }
 
 void control_server_settle(struct control_server *server, uint64_t now_ns)
 {
 	for (uint32_t i = 0; i < CONTROL_CLIENTS; i++) {
 		struct control_client *client = &server->clients[i];
+		int outcome = outcome_of(server, client);
 
-		if (client->fd < 0 || client->phase == CLIENT_READ || client->settled)
-			continue;
-		int outcome = control_outcome(server->world,
-					      (enum control_verb)client->request.verb,
-					      client->service, client->starts);
+		if (outcome != -EINPROGRESS)
+			finish(server, client, outcome, now_ns);
+	}
+}
 
-		if (outcome == -EINPROGRESS)
-			continue;
-		client->settled = 1;
-		client->error = outcome;
+void control_server_reloaded(struct control_server *server, uint32_t service, int error,
+			     uint64_t now_ns)
+{
+	for (uint32_t i = 0; i < CONTROL_CLIENTS; i++) {
+		struct control_client *client = &server->clients[i];
+
+		if (waits_for(client, WAIT_RELOADED) && client->service == service)
+			finish(server, client, error, now_ns);
+	}
+}
+
+void control_server_slots(struct control_server *server, int error,
+			  const struct control_slot_status *status, uint64_t now_ns)
+{
+	if (error == 0)
+		server->slots = *status;
+	for (uint32_t i = 0; i < CONTROL_CLIENTS; i++)
+		if (waits_for(&server->clients[i], WAIT_SLOTS))
+			finish(server, &server->clients[i], error, now_ns);
+}
+
+static void tick(struct control_server *server, struct control_client *client, uint64_t now_ns)
+{
+	bool late = client->deadline_ns <= now_ns;
+
+	if (client->phase != CLIENT_WAIT) {
+		if (late)
+			drop_client(server, client);
+	} else if (client->waits == WAIT_SLOTS) {
+		if (late)
+			finish(server, client, -ETIMEDOUT, now_ns);
+	} else if (client->waits == WAIT_EVENTS && client->cursor != server->world->event_count) {
 		send_answer(server, client, now_ns);
 	}
 }
@@ -355,12 +326,9 @@ void control_server_tick(struct control_server *server, uint64_t now_ns)
 		server->resume_ns = 0;
 		listen_for_more(server, true);
 	}
-	for (uint32_t i = 0; i < CONTROL_CLIENTS; i++) {
-		struct control_client *client = &server->clients[i];
-
-		if (client->fd >= 0 && client->deadline_ns <= now_ns)
-			drop_client(server, client);
-	}
+	for (uint32_t i = 0; i < CONTROL_CLIENTS; i++)
+		if (server->clients[i].fd >= 0)
+			tick(server, &server->clients[i], now_ns);
 }
 
 uint64_t control_server_deadline_ns(const struct control_server *server)

@@ -9,7 +9,7 @@
 
 /*
  * "exited with status 1", "killed by signal 9 (Killed)", "start failed at step exec: No such file or
- * directory", or "" for a service that never ended. Returns the length.
+ * directory", "pre: exited with status 1", or "" for a service that never ended. Returns the length.
  */
 size_t death_text(const struct world_death *death, char *buffer, size_t size);
 

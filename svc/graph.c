@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "svc/graph.h"
 
+#include "svc/fault_point.h"
+
 /* The i-th edge from `service` to what it needs, and to `service` from who needs it. */
 static const struct plan_edge *need(const struct plan *plan, const struct plan_service *service,
 				    uint32_t i)
@@ -12,32 +14,6 @@ static const struct plan_edge *needed_by(const struct plan *plan,
 					 const struct plan_service *service, uint32_t i)
 {
 	return plan_edge(plan, service->needed_by.first + i);
-}
-
-static void want(struct world_service *state)
-{
-	state->wanted = 1;
-	state->flags |= SERVICE_MARK_PULL;
-	/* A stop that has not begun is called off; it is marked again if a requirement goes down. */
-	if (state->state != SERVICE_STOPPING)
-		state->flags &= ~SERVICE_MARK_STOP;
-}
-
-/* Spread PULL to everything needed hard or softly: from the top down, what is needed comes first. */
-static void spread_pull(const struct plan *plan, struct world *world)
-{
-	for (uint32_t i = world->service_count; i-- > 0;) {
-		const struct plan_service *service = plan_service(plan, i);
-
-		if (!(world->services[i].flags & SERVICE_MARK_PULL))
-			continue;
-		for (uint32_t k = 0; k < service->needs.count; k++) {
-			const struct plan_edge *edge = need(plan, service, k);
-
-			if (edge->kind != PLAN_EDGE_AFTER)
-				want(&world->services[edge->to]);
-		}
-	}
 }
 
 /* A requirement that is not up, or is about to go down, takes whoever runs on it along. */
@@ -56,59 +32,20 @@ static bool lost_requirement(const struct plan *plan, const struct world *world,
 	return false;
 }
 
+/* A timer's run that is cut short is made again when the requirement is back. */
 static void spread_stop(const struct plan *plan, struct world *world)
 {
 	for (uint32_t i = 0; i < world->service_count; i++) {
 		struct world_service *state = &world->services[i];
 
-		if ((state->state == SERVICE_STARTING || state->state == SERVICE_UP) &&
-		    !(state->flags & SERVICE_MARK_STOP) && lost_requirement(plan, world, i))
-			state->flags |= SERVICE_MARK_STOP;
-	}
-}
-
-void graph_mark_boot(const struct plan *plan, struct world *world)
-{
-	for (uint32_t i = 0; i < world->service_count; i++)
-		if (!(plan_service(plan, i)->flags & PLAN_SERVICE_MANUAL))
-			want(&world->services[i]);
-	spread_pull(plan, world);
-}
-
-void graph_mark_start(const struct plan *plan, struct world *world, uint32_t index)
-{
-	want(&world->services[index]);
-	spread_pull(plan, world);
-}
-
-static void mark_down(struct world_service *state)
-{
-	state->flags &= ~SERVICE_MARK_PULL;
-	if (state->state != SERVICE_DOWN)
+		if ((state->state != SERVICE_STARTING && state->state != SERVICE_UP) ||
+		    (state->flags & SERVICE_MARK_STOP) || !lost_requirement(plan, world, i))
+			continue;
 		state->flags |= SERVICE_MARK_STOP;
-}
-
-void graph_mark_stop(const struct plan *plan, struct world *world, uint32_t index)
-{
-	world->services[index].wanted = 0;
-	mark_down(&world->services[index]);
-	spread_stop(plan, world);
-}
-
-void graph_mark_restart(const struct plan *plan, struct world *world, uint32_t index)
-{
-	graph_mark_start(plan, world, index);
-	mark_down(&world->services[index]);
-	spread_stop(plan, world);
-}
-
-void graph_mark_shutdown(const struct plan *plan, struct world *world)
-{
-	for (uint32_t i = 0; i < world->service_count; i++) {
-		world->services[i].wanted = 0;
-		mark_down(&world->services[i]);
+		state->reason = WORLD_REASON_REQUIREMENT;
+		if (plan_service(plan, i)->kind == PLAN_SERVICE_TIMER)
+			state->flags |= SERVICE_MARK_NOW;
 	}
-	spread_stop(plan, world);
 }
 
 /*
@@ -123,14 +60,40 @@ static bool may_stop(const struct plan *plan, const struct world *world, uint32_
 	if (!service_is_active(state) && !service_is_up(state))
 		return true;
 	for (uint32_t k = 0; k < service->needed_by.count; k++) {
-		const struct world_service *from =
-			&world->services[needed_by(plan, service, k)->from];
+		const struct plan_edge *edge = needed_by(plan, service, k);
+		const struct world_service *from = &world->services[edge->from];
 
+		if (edge->kind == PLAN_EDGE_CONFLICTS)
+			continue;
 		if (from->state == SERVICE_STOPPING ||
 		    (service_is_active(from->state) && (from->flags & SERVICE_MARK_STOP)))
 			return false;
 	}
 	return true;
+}
+
+/* The first service that `index` conflicts with and that runs or counts as up; PLAN_NONE: none. */
+static uint32_t rival(const struct plan *plan, const struct world *world, uint32_t index)
+{
+	const struct plan_service *service = plan_service(plan, index);
+
+	for (uint32_t k = 0; k < service->needs.count; k++) {
+		const struct plan_edge *edge = need(plan, service, k);
+		uint32_t state = world->services[edge->to].state;
+
+		if (edge->kind == PLAN_EDGE_CONFLICTS &&
+		    (service_is_active(state) || service_is_up(state)))
+			return edge->to;
+	}
+	for (uint32_t k = 0; k < service->needed_by.count; k++) {
+		const struct plan_edge *edge = needed_by(plan, service, k);
+		uint32_t state = world->services[edge->from].state;
+
+		if (edge->kind == PLAN_EDGE_CONFLICTS &&
+		    (service_is_active(state) || service_is_up(state)))
+			return edge->from;
+	}
+	return PLAN_NONE;
 }
 
 uint32_t graph_blocker(const struct plan *plan, const struct world *world, uint32_t index)
@@ -140,13 +103,14 @@ uint32_t graph_blocker(const struct plan *plan, const struct world *world, uint3
 	for (uint32_t k = 0; k < service->needs.count; k++) {
 		const struct plan_edge *edge = need(plan, service, k);
 		const struct world_service *to = &world->services[edge->to];
-		bool hard = edge->kind == PLAN_EDGE_REQUIRES;
 		bool up = service_is_up(to->state) && !(to->flags & SERVICE_MARK_STOP);
 
-		if (hard ? !up : (to->flags & SERVICE_MARK_ON_WAY) != 0)
+		if (edge->kind == PLAN_EDGE_CONFLICTS)
+			continue;
+		if (edge->kind == PLAN_EDGE_REQUIRES ? !up : (to->flags & SERVICE_MARK_ON_WAY) != 0)
 			return edge->to;
 	}
-	return PLAN_NONE;
+	return rival(plan, world, index);
 }
 
 /* Whether `index` comes up by itself if all goes well; what it needs has been judged before. */
@@ -157,7 +121,8 @@ static bool on_way(const struct plan *plan, const struct world *world, uint32_t 
 
 	switch (state->state) {
 	case SERVICE_STARTING: return !(state->flags & SERVICE_MARK_STOP) || state->wanted;
-	case SERVICE_UP: return (state->flags & SERVICE_MARK_STOP) && state->wanted;
+	case SERVICE_UP:
+	case SERVICE_DONE: return (state->flags & SERVICE_MARK_STOP) && state->wanted;
 	case SERVICE_STOPPING: return state->wanted != 0;
 	case SERVICE_WAITING: break;
 	default: return false;
@@ -170,7 +135,9 @@ static bool on_way(const struct plan *plan, const struct world *world, uint32_t 
 		if (edge->kind == PLAN_EDGE_REQUIRES && !up && !(to->flags & SERVICE_MARK_ON_WAY))
 			return false;
 	}
-	return true;
+	uint32_t other = rival(plan, world, index);
+
+	return other == PLAN_NONE || !world->services[other].wanted;
 }
 
 static bool act_stops(const struct plan *plan, struct world *world, graph_deliver *deliver,
@@ -190,44 +157,64 @@ static bool act_stops(const struct plan *plan, struct world *world, graph_delive
 	return moved;
 }
 
+/* A timer is started to wait for its first run, unless somebody asked for a run now. */
+static enum service_event start_event(const struct plan *plan, const struct world *world,
+				      uint32_t index)
+{
+	bool timer = plan_service(plan, index)->kind == PLAN_SERVICE_TIMER;
+
+	return timer && !(world->services[index].flags & SERVICE_MARK_NOW) ? SERVICE_SCHEDULE
+									   : SERVICE_START;
+}
+
 static bool act_start(const struct plan *plan, struct world *world, uint32_t index,
-		      graph_deliver *deliver, void *context)
+		      graph_deliver *deliver, void *context, uint32_t *starts)
 {
 	struct world_service *state = &world->services[index];
 	bool moved = false;
 
 	if (state->flags & SERVICE_MARK_PULL) {
 		state->flags &= ~SERVICE_MARK_PULL;
-		deliver(context, index, SERVICE_START);
+		deliver(context, index, start_event(plan, world, index));
 		moved = true;
 	}
 	if (state->state == SERVICE_DOWN && state->wanted) {
-		deliver(context, index, SERVICE_START);
+		deliver(context, index, start_event(plan, world, index));
 		moved = true;
 	}
-	if (state->state == SERVICE_WAITING && graph_blocker(plan, world, index) == PLAN_NONE) {
+	if (state->state == SERVICE_WAITING && *starts != 0 &&
+	    graph_blocker(plan, world, index) == PLAN_NONE) {
+		--*starts;
 		deliver(context, index, SERVICE_GO);
 		moved = true;
 	}
 	return moved;
 }
 
-void graph_act(const struct plan *plan, struct world *world, graph_deliver *deliver, void *context)
+bool graph_act_some(const struct plan *plan, struct world *world, graph_deliver *deliver,
+		    void *context, uint32_t starts)
 {
 	bool moved = true;
 
 	while (moved) {
+		fault_point("graph: act");
 		spread_stop(plan, world);
 		moved = act_stops(plan, world, deliver, context);
 		for (uint32_t i = 0; i < world->service_count; i++) {
 			struct world_service *state = &world->services[i];
 
-			moved |= act_start(plan, world, i, deliver, context);
+			moved |= act_start(plan, world, i, deliver, context, &starts);
 			state->flags &= ~SERVICE_MARK_ON_WAY;
 			if (on_way(plan, world, i))
 				state->flags |= SERVICE_MARK_ON_WAY;
 		}
 	}
+	return starts == 0;
+}
+
+void graph_act(const struct plan *plan, struct world *world, graph_deliver *deliver, void *context)
+{
+	graph_act_some(plan, world, deliver, context, UINT32_MAX);
 }
 
 bool graph_settled(const struct world *world)

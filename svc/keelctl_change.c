@@ -1,35 +1,43 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* keelctl start, stop, restart, and the end of the node. */
+/* keelctl start, stop, restart, reload, kill. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "svc/client.h"
-#include "svc/death.h"
+#include "svc/explain.h"
 #include "svc/keelctl.h"
 #include "svc/service.h"
 #include "svc/show.h"
+#include "svc/signal_name.h"
 
 struct change {
 	const struct keelctl *keelctl;
-	enum control_verb verb;
 	unsigned affected;
+};
+
+static const char *const move_names[] = {
+	[CONTROL_MOVE_START] = "start",
+	[CONTROL_MOVE_STOP] = "stop",
+	[CONTROL_MOVE_RESTART] = "restart",
 };
 
 static int show_affected(void *context, const struct control_reply *reply, const void *payload)
 {
 	struct change *change = context;
-	const char *what = change->verb == CONTROL_VERB_START  ? "starts"
-			   : change->verb == CONTROL_VERB_STOP ? "stops"
-							       : "restarts";
+	const struct control_affected *affected = payload;
 
 	if (reply->type != CONTROL_TYPE_AFFECTED)
 		return -EBADMSG;
 	if (change->keelctl->json) {
-		fputs(change->affected ? ", " : "", stdout);
-		show_json_string(stdout, payload);
+		fputs(change->affected ? ", {" : "{", stdout);
+		show_json_field(stdout, true, "service", affected->name);
+		show_json_field(stdout, false, "move", move_names[affected->move]);
+		fputs("}", stdout);
+	} else if (change->keelctl->dry_run) {
+		printf("would also %s: %s\n", move_names[affected->move], affected->name);
 	} else {
-		printf("also %s: %s\n", what, (const char *)payload);
+		printf("also %ss: %s\n", move_names[affected->move], affected->name);
 	}
 	change->affected++;
 	fflush(stdout);
@@ -48,21 +56,39 @@ static void explain(const struct keelctl *keelctl, const char *name)
 {
 	struct control_service service = {0};
 	struct control_request request;
-	char death[160];
+	char death[EXPLAIN_BYTES];
 
 	if (!request_make(&request, CONTROL_VERB_SERVICE, name) ||
 	    client_ask(keelctl->socket, &request, take_service, &service) != 0)
 		return;
 	if (service.world.state == SERVICE_WAITING)
 		fprintf(stderr, "keelctl: %s waits for %s\n", name, service.waiting_for);
-	else if (death_text(&service.world.last_death, death, sizeof death) != 0)
+	else if (*explain_death(&service.world.last_death, death))
 		fprintf(stderr, "keelctl: %s: %s, now %s\n", name, death,
 			service_state_name(service.world.state));
 }
 
+/*
+ * Ask, and go on waiting when PID 1 executes itself anew meanwhile: what was asked for is in its
+ * memory. Asking a second time for what is under way changes nothing, but a restart would begin once
+ * more: what is left of one is a start.
+ */
+static int ask(const struct keelctl *keelctl, struct control_request *request,
+	       client_packet *packet, void *context)
+{
+	int error = client_ask(keelctl->socket, request, packet, context);
+
+	if (error != -ECONNRESET || (request->flags & (CONTROL_NO_WAIT | CONTROL_DRY_RUN)) != 0 ||
+	    request->verb == CONTROL_VERB_RELOAD)
+		return error;
+	if (request->verb == CONTROL_VERB_RESTART)
+		request->verb = CONTROL_VERB_START;
+	return client_ask(keelctl->socket, request, take_nothing, NULL);
+}
+
 static int change_one(const struct keelctl *keelctl, enum control_verb verb, const char *name)
 {
-	struct change change = {.keelctl = keelctl, .verb = verb};
+	struct change change = {.keelctl = keelctl};
 	struct control_request request;
 	int error = -ENOENT;
 
@@ -71,12 +97,10 @@ static int change_one(const struct keelctl *keelctl, enum control_verb verb, con
 		show_json_field(stdout, true, "service", name);
 		fputs(", \"affected\": [", stdout);
 	}
-	if (request_make(&request, verb, name)) {
-		request.flags = keelctl->no_wait ? CONTROL_NO_WAIT : 0;
-		error = client_ask(keelctl->socket, &request, show_affected, &change);
-		/* A name that cannot be one is refused as no request at all. */
-		if (error == -EBADMSG)
-			error = -ENOENT;
+	if (control_is_service_name(name) && request_make(&request, verb, name)) {
+		request.flags = (keelctl->no_wait ? CONTROL_NO_WAIT : 0) |
+				(keelctl->dry_run ? CONTROL_DRY_RUN : 0);
+		error = ask(keelctl, &request, show_affected, &change);
 	}
 	if (keelctl->json)
 		printf("], \"error\": %d}\n", error);
@@ -117,37 +141,33 @@ int command_restart(const struct keelctl *keelctl)
 	return change_all(keelctl, CONTROL_VERB_RESTART);
 }
 
-static int take_nothing(void *context, const struct control_reply *reply, const void *payload)
+int command_reload(const struct keelctl *keelctl)
 {
-	(void)context, (void)reply, (void)payload;
-	return 0;
+	return change_all(keelctl, CONTROL_VERB_RELOAD);
 }
 
-static int power(const struct keelctl *keelctl, enum control_power action, const char *name)
+static int kill_one(const struct keelctl *keelctl, const char *name)
 {
 	struct control_request request;
+	int error = -ENOENT;
 
-	request_make(&request, CONTROL_VERB_POWER, "");
-	request.argument = action;
-	int error = client_ask(keelctl->socket, &request, take_nothing, NULL);
-
-	/* PID 1 may be quicker than its own answer. */
-	if (error == 0 || error == -ECONNRESET)
-		return KEELCTL_OK;
-	return complain(keelctl, name, "", error);
+	if (control_is_service_name(name) && request_make(&request, CONTROL_VERB_KILL, name)) {
+		request.argument = (uint32_t)keelctl->signal;
+		request.flags = keelctl->main_only ? CONTROL_MAIN : 0;
+		error = client_ask(keelctl->socket, &request, take_nothing, NULL);
+	}
+	return error == 0 ? KEELCTL_OK : complain(keelctl, "kill", name, error);
 }
 
-int command_poweroff(const struct keelctl *keelctl)
+int command_kill(const struct keelctl *keelctl)
 {
-	return power(keelctl, CONTROL_POWEROFF, "poweroff");
-}
+	int worst = KEELCTL_OK;
 
-int command_reboot(const struct keelctl *keelctl)
-{
-	return power(keelctl, CONTROL_REBOOT, "reboot");
-}
+	for (int i = 0; i < keelctl->count; i++) {
+		int result = kill_one(keelctl, keelctl->words[i]);
 
-int command_halt(const struct keelctl *keelctl)
-{
-	return power(keelctl, CONTROL_HALT, "halt");
+		if (result > worst)
+			worst = result;
+	}
+	return worst;
 }

@@ -62,10 +62,11 @@ static off_t copy_from(int fd, off_t at)
 		if (terminal)
 			show_defuse(block, (size_t)got);
 		if (fwrite(block, 1, (size_t)got, stdout) != (size_t)got)
-			exit(KEELCTL_FAILED);
+			exit(flush_output(KEELCTL_FAILED));
 		at += got;
 	}
-	if (fflush(stdout) != 0)
+	flush_output(KEELCTL_FAILED);
+	if (ferror(stdout))
 		exit(KEELCTL_FAILED);
 	return at;
 }

@@ -19,6 +19,7 @@
 #include "svc/fd.h"
 #include "svc/log_protocol.h"
 #include "svc/log.h"
+#include "svc/relief.h"
 #include "svc/stream.h"
 #include "svc/timeline.h"
 
@@ -88,6 +89,8 @@ static struct stream stream_of(const struct plan *plan, uint32_t index, int fd)
 		.name = plan_string(plan, service->name),
 		.pipe = fd,
 		.line_start = true,
+		.lock = PTHREAD_MUTEX_INITIALIZER,
+		.may_drop = service->flags & PLAN_SERVICE_LOG_DROP,
 		.file = {.path = plan_string(plan, service->output_path),
 			 .max_bytes = service->log_max_bytes,
 			 .keep = service->log_keep,
@@ -117,8 +120,11 @@ static int open_scratch(struct stream_scratch *scratch)
 	return scratch->chunk && scratch->lines && pipe2(scratch->pipe, O_CLOEXEC) == 0 ? 0 : -1;
 }
 
-/* What waits for its file is not polled: its pipe would be readable all the time. */
-static int wait_for_output(const struct stream *streams, struct pollfd *polls, uint32_t count,
+/*
+ * What waits for its file is not polled: its pipe would be readable all the time. Nor does a pipe become
+ * readable when relief.h empties it, which may be just before this sleeps.
+ */
+static int wait_for_output(struct stream *streams, struct pollfd *polls, uint32_t count,
 			   const sigset_t *waiting)
 {
 	static const struct timespec pause = {.tv_nsec = STREAM_RETRY_NS};
@@ -128,7 +134,7 @@ static int wait_for_output(const struct stream *streams, struct pollfd *polls, u
 		bool waits = streams[i].retry_ns != 0 && streams[i].dropped_bytes == 0;
 
 		polls[i] = (struct pollfd){.fd = waits ? -1 : streams[i].pipe, .events = POLLIN};
-		retry |= waits;
+		retry |= waits || streams[i].may_drop || stream_owes(&streams[i]);
 	}
 	return ppoll(polls, count, retry ? &pause : NULL, waiting);
 }
@@ -141,13 +147,18 @@ static void run(struct stream *streams, struct pollfd *polls, uint32_t count,
 			continue; /* a signal */
 		/* One chunk each: a service that writes without end does not silence the rest. */
 		for (uint32_t i = 0; i < count; i++)
-			if (polls[i].fd < 0 || polls[i].revents & POLLIN)
+			if (polls[i].fd < 0 || polls[i].revents & POLLIN ||
+			    stream_owes(&streams[i]))
 				stream_move(&streams[i], scratch, clock_boottime_ns());
 	}
 	for (uint32_t i = 0; i < count; i++)
 		for (unsigned n = 0; n < DRAIN_CHUNKS; n++)
 			if (!stream_move(&streams[i], scratch, clock_boottime_ns()))
 				break;
+	/* Of the first of them more may have been thrown away while the last were written. */
+	for (uint32_t i = 0; i < count; i++)
+		if (stream_owes(&streams[i]))
+			stream_move(&streams[i], scratch, clock_boottime_ns());
 }
 
 int main(int argc, char **argv)
@@ -175,6 +186,11 @@ int main(int argc, char **argv)
 		fprintf(stderr, "keelson-log: no memory\n");
 		return 1;
 	}
+	int error = relief_start(streams, count);
+
+	if (error != 0)
+		fprintf(stderr, "keelson-log: no thread: services wait for the log: %s\n",
+			strerror(-error));
 	run(streams, polls, count, &scratch, &waiting);
 	return 0;
 }

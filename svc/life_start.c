@@ -1,164 +1,205 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How a service's life begins: its cgroup, its process, the watches on both. */
+/* How a service's life begins: its conditions, its hooks, its process, and the waits for room. */
 #include <errno.h>
-#include <sys/epoll.h>
+#include <sys/wait.h>
 
-#include "svc/cgroup.h"
 #include "svc/log.h"
 #include "svc/spawn.h"
 #include "svc/supervisor_state.h"
 
-static int watch(struct supervisor *supervisor, uint32_t index, int fd,
-		 enum supervisor_source source, uint32_t events)
-{
-	const struct life *life = &supervisor->lives[index];
-	struct epoll_event event = {
-		.events = events,
-		.data.u64 = source_key(source) | (uint64_t)life->generation << 32 | index,
-	};
+/* Waits for room: soon at first, then seldom enough for a machine that is short of memory. */
+#define ROOM_FIRST_NS 20000000ull
+#define ROOM_DOUBLINGS 7u
 
-	return epoll_ctl(supervisor->config.epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
-}
-
-static int write_group_settings(struct supervisor *supervisor, uint32_t index, int group)
-{
-	struct plan_list list = plan_of(supervisor, index)->cgroup_settings;
-
-	for (uint32_t i = 0; i < list.count; i++) {
-		const struct plan_setting *setting = plan_setting(supervisor->plan, list.first + i);
-		const char *file = plan_string(supervisor->plan, setting->path);
-		int error = cgroup_write(group, file,
-					 plan_string(supervisor->plan, setting->value));
-
-		if (error == 0)
-			continue;
-		log_line(setting->flags & PLAN_SETTING_OPTIONAL ? LOG_LEVEL_WARNING
-								: LOG_LEVEL_ERROR,
-			 "service: %s: cgroup file %s: %s", state_of(supervisor, index)->name, file,
-			 log_errno(error));
-		if (!(setting->flags & PLAN_SETTING_OPTIONAL))
-			return error;
-	}
-	return 0;
-}
-
-/* Make the group, set it up and watch it empty. */
-static int open_group(struct supervisor *supervisor, uint32_t index)
-{
-	const struct plan_service *service = plan_of(supervisor, index);
-	struct life *life = &supervisor->lives[index];
-
-	if (supervisor->cgroup_root < 0)
-		return -ENOTSUP;
-	life->cgroup_fd =
-		cgroup_make(supervisor->cgroup_root, plan_string(supervisor->plan, service->cgroup),
-			    plan_string(supervisor->plan, supervisor->plan->system->controllers));
-	if (life->cgroup_fd < 0)
-		return life->cgroup_fd;
-	int error = write_group_settings(supervisor, index, life->cgroup_fd);
-
-	if (error != 0 || service->kill != PLAN_KILL_CGROUP)
-		return error;
-	life->events_fd = cgroup_open_events(life->cgroup_fd);
-	if (life->events_fd < 0)
-		return life->events_fd;
-	return watch(supervisor, index, life->events_fd, SOURCE_GROUP, EPOLLPRI);
-}
-
-static bool wants_notify(const struct supervisor *supervisor, const struct plan_service *service)
-{
-	for (uint32_t i = 0; i < service->probes.count; i++)
-		if (plan_probe(supervisor->plan, service->probes.first + i)->kind ==
-		    PLAN_PROBE_NOTIFY)
-			return true;
-	return false;
-}
-
-static int spawn_main(struct supervisor *supervisor, uint32_t index)
-{
-	const struct plan_service *service = plan_of(supervisor, index);
-	struct world_service *state = state_of(supervisor, index);
-	struct life *life = &supervisor->lives[index];
-	struct spawned spawned;
-	struct spawn_request request = {
-		.plan = supervisor->plan,
-		.service = service,
-		.cgroup_fd = life->cgroup_fd,
-		.null_fd = supervisor->output.null_fd,
-		.output_fd = output_fd(&supervisor->output, index),
-		.descriptors = service->flags & PLAN_SERVICE_LOGGER ? UINT64_MAX
-								    : supervisor->descriptors,
-		.last_capability = supervisor->last_capability,
-	};
-
-	if (service->output == PLAN_OUTPUT_TTY)
-		request.tty = plan_string(supervisor->plan, service->output_path);
-	if (wants_notify(supervisor, service))
-		request.extra_environment = supervisor->notify_environment;
-	if (service->flags & PLAN_SERVICE_LOGGER) {
-		request.passed = supervisor->passed;
-		request.passed_count = output_logger_fds(&supervisor->output, supervisor->passed);
-	}
-	int error = spawn(&request, &spawned);
-
-	if (error != 0)
-		return error;
-	state->pid = spawned.pid;
-	state->pidfd = spawned.pidfd;
-	state->pid_start_ticks = spawned.start_ticks;
-	state->started_ns = clock_boottime_ns();
-	state->starts++;
-	life->report_fd = spawned.report_fd;
-	error = watch(supervisor, index, life->report_fd, SOURCE_REPORT, EPOLLIN);
-	if (error != 0) {
-		/* It would never be heard to be ready: end it, and let its end be handled. */
-		log_error("service: %s: report pipe: %s", state->name, log_errno(error));
-		life_kill(supervisor, index);
-	}
-	return 0;
-}
+/* ---- the stages ---- */
 
 /* Nothing was spawned, by `step`: the service ended before it began. */
 static void start_failed(struct supervisor *supervisor, uint32_t index, enum confine_step step,
-			 int error)
+			 int error, enum world_reason reason)
 {
 	struct world_service *state = state_of(supervisor, index);
 
-	state->starts++;
-	state->last_death =
-		(struct world_death){.at_ns = clock_boottime_ns(), .error = error, .step = step};
+	if (reason == WORLD_REASON_SPAWN)
+		state->starts++;
+	if (step == CONFINE_CGROUP ||
+	    step == CONFINE_DEVICES) /* nothing can run beside it, and nothing ran */
+		state->flags |= SERVICE_MARK_CLEANED;
+	state->last_death = (struct world_death){
+		.at_ns = clock_boottime_ns(), .error = error, .step = step, .reason = reason};
+	life_finish(supervisor, index);
+}
+
+static uint64_t room_wait_ns(uint32_t tries)
+{
+	return ROOM_FIRST_NS << (tries < ROOM_DOUBLINGS ? tries : ROOM_DOUBLINGS);
+}
+
+/*
+ * The kernel had no room for a process. Where nothing of this life has run yet, it begins anew
+ * later; a life that has begun waits where it is. Said once for a row of attempts: room may be short
+ * for long.
+ */
+static void no_room(struct supervisor *supervisor, uint32_t index, int error)
+{
+	struct world_service *state = state_of(supervisor, index);
+	struct life *life = &supervisor->lives[index];
+	bool begun = state->stage == WORLD_STAGE_POST || state->hook != 0 ||
+		     (state->stage == WORLD_STAGE_MAIN &&
+		      plan_of(supervisor, index)->pre.count != 0);
+
+	if (life->room_waits == 0)
+		log_warning("service: %s: no room for a process, waiting for it: %s", state->name,
+			    log_errno(error));
+	uint64_t wait_ns = room_wait_ns(life->room_waits++);
+
+	if (begun) {
+		life->retry_ns = clock_boottime_ns() + wait_ns;
+	} else {
+		life_deliver(supervisor, index, SERVICE_NO_ROOM);
+		if (state->state == SERVICE_BACKOFF)
+			state->deadline_ns = state->state_since_ns + wait_ns;
+	}
+	life_touch(supervisor, index);
+}
+
+static void go_on_with_hooks(struct supervisor *supervisor, uint32_t index)
+{
+	struct world_service *state = state_of(supervisor, index);
+	struct plan_list hooks = state->stage == WORLD_STAGE_PRE ? plan_of(supervisor, index)->pre
+								 : plan_of(supervisor, index)->post;
+	int started = 0;
+
+	while (started == 0 && state->hook < hooks.count) {
+		started = life_start_hook(supervisor, index);
+		if (started == 0)
+			state->hook++;
+	}
+	if (started < 0 && spawn_is_transient(started))
+		no_room(supervisor, index, started);
+	else if (started < 0)
+		start_failed(supervisor, index, CONFINE_CLONE, started, WORLD_REASON_PRE);
+	else if (started == 0 && state->stage == WORLD_STAGE_POST)
+		life_finish(supervisor, index);
+}
+
+void life_go_on(struct supervisor *supervisor, uint32_t index)
+{
+	struct world_service *state = state_of(supervisor, index);
+	struct life *life = &supervisor->lives[index];
+
+	if (state->stage != WORLD_STAGE_MAIN)
+		go_on_with_hooks(supervisor, index);
+	if (state->state != SERVICE_STARTING || life->retry_ns != 0 ||
+	    task_running(supervisor, task_of_service(index)))
+		return;
+	state->stage = WORLD_STAGE_MAIN;
+	state->hook = 0;
+	int error = life_spawn_main(supervisor, index);
+
+	if (error != 0 && spawn_is_transient(error))
+		no_room(supervisor, index, error);
+	else if (error != 0)
+		start_failed(supervisor, index, CONFINE_CLONE, error, WORLD_REASON_SPAWN);
+	else
+		life->room_waits = 0;
+}
+
+/* ---- the conditions ---- */
+
+static void begin(struct supervisor *supervisor, uint32_t index)
+{
+	enum confine_step step;
+	int error = life_make_group(supervisor, index, &step);
+
+	if (error == 0)
+		life_go_on(supervisor, index);
+	else if (spawn_is_transient(error))
+		no_room(supervisor, index, error);
+	else
+		start_failed(supervisor, index, step, error, WORLD_REASON_SPAWN);
+}
+
+/* There is nothing to do on this machine. */
+static void skip(struct supervisor *supervisor, uint32_t index, uint32_t number)
+{
+	struct world_service *state = state_of(supervisor, index);
+
+	state->flags |= SERVICE_MARK_SKIPPED;
+	state->hook = number;
 	life_deliver(supervisor, index, service_verdict(plan_of(supervisor, index), state));
 }
 
-/* Said once for a row of attempts: room may be short for long. */
-static void no_room(struct supervisor *supervisor, uint32_t index, int error)
+/* The world's words for a life that begins, when those for a condition are no longer needed. */
+static void set_first_stage(struct supervisor *supervisor, uint32_t index)
 {
-	struct life *life = &supervisor->lives[index];
+	struct world_service *state = state_of(supervisor, index);
 
-	if (!life->no_room)
-		log_warning("service: %s: no room for a process, waiting for it: %s",
-			    state_of(supervisor, index)->name, log_errno(error));
-	life->no_room = true;
-	life_deliver(supervisor, index, SERVICE_NO_ROOM);
+	state->stage = plan_of(supervisor, index)->pre.count != 0 ? WORLD_STAGE_PRE
+								  : WORLD_STAGE_MAIN;
+	state->hook = 0;
+}
+
+/* The rest of the conditions, from `number` on; then the life begins. */
+static void judge(struct supervisor *supervisor, uint32_t index, uint32_t number)
+{
+	const struct plan *plan = supervisor->plan;
+	const struct plan_service *service = plan_of(supervisor, index);
+	struct world_service *state = state_of(supervisor, index);
+	int holds = conditions_hold(plan, service->conditions, &supervisor->facts,
+				    condition_path_exists, &number);
+
+	set_first_stage(supervisor, index);
+	if (holds >= 0) {
+		if (holds)
+			begin(supervisor, index);
+		else
+			skip(supervisor, index, number);
+		return;
+	}
+	/* A path that PID 1 cannot look up without waiting: while a child does, the stage says so. */
+	const struct plan_condition *asked = plan_condition(plan,
+							    service->conditions.first + number);
+	int error = task_ask(supervisor, task_of_service(index), condition_path_exists_slowly,
+			     plan_string(plan, asked->value), service->start_timeout_ns);
+
+	if (error != 0) {
+		no_room(supervisor, index, error);
+		return;
+	}
+	state->stage = WORLD_STAGE_MAIN;
+	state->hook = number;
+}
+
+bool life_is_judging(const struct supervisor *supervisor, uint32_t index)
+{
+	const struct world_service *state = &supervisor->world->services[index];
+
+	return state->stage == WORLD_STAGE_MAIN && state->pid == 0 &&
+	       task_running(supervisor, task_of_service(index));
+}
+
+void life_condition_answered(struct supervisor *supervisor, uint32_t index,
+			     const struct world_death *death)
+{
+	const struct plan_service *service = plan_of(supervisor, index);
+	uint32_t number = state_of(supervisor, index)->hook;
+	bool exists = death->error == 0 && death->code == CLD_EXITED && death->status == 1;
+	bool not = plan_condition(supervisor->plan, service->conditions.first + number)->flags &
+		   PLAN_CONDITION_NOT;
+
+	if (exists == not )
+		skip(supervisor, index, number);
+	else
+		judge(supervisor, index, number + 1);
 }
 
 void life_start(struct supervisor *supervisor, uint32_t index)
 {
 	struct life *life = &supervisor->lives[index];
-	enum confine_step step = CONFINE_CGROUP;
 
 	life->generation = (life->generation + 1) & SUPERVISOR_GENERATION_MASK;
-	life->report = (struct confine_report){.step = CONFINE_NONE};
-	int error = open_group(supervisor, index);
-
-	if (error == 0) {
-		step = CONFINE_CLONE;
-		error = spawn_main(supervisor, index);
-	}
-	if (error != 0 && spawn_is_transient(error))
-		no_room(supervisor, index, error);
-	else if (error != 0)
-		start_failed(supervisor, index, step, error);
-	else
-		life->no_room = false;
+	life->report = (struct confine_report){.step = CONFINE_NONE, .item = PLAN_NONE};
+	life->executed = false;
+	life->retry_ns = 0;
+	judge(supervisor, index, 0);
 }

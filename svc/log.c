@@ -18,6 +18,11 @@ void log_open(int fd, int is_kmsg)
 	log_kmsg = is_kmsg;
 }
 
+int log_descriptor(void)
+{
+	return log_fd;
+}
+
 void log_set_level(enum log_level level)
 {
 	log_max = level;
@@ -58,5 +63,6 @@ void log_line(enum log_level level, const char *format, ...)
 
 const char *log_errno(int error)
 {
-	return strerror(error < 0 ? -error : error);
+	/* From the lowest number, too, which has no counterpart. */
+	return strerror(error < 0 ? (int)-(unsigned)error : error);
 }

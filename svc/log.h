@@ -26,6 +26,9 @@ enum log_level {
  */
 void log_open(int fd, int is_kmsg);
 
+/* Where lines go: what log_open() was given. */
+int log_descriptor(void);
+
 /* Lines of a higher number are dropped; LOG_LEVEL_INFO by default. */
 void log_set_level(enum log_level level);
 enum log_level log_level(void);

@@ -13,7 +13,10 @@
  * least once. A crash between the last two writes a few lines twice, never none.
  *
  * A full pipe blocks the service that writes to it, so the logger never waits for a disk that is
- * full: it drops, counts, and writes one marker line when there is room again.
+ * full: it drops, counts, and writes one marker line when there is room again. Of services that carry
+ * PLAN_SERVICE_LOG_DROP it drops, too, what a disk that hangs keeps it from taking (relief.h): from
+ * half a pipe on, when it took nothing for RELIEF_PATIENCE_NS. For these "at least once" does not hold
+ * meanwhile: a logger that dies then takes the chunk in its hands and the count of what is lost with it.
  */
 #ifndef KEELSON_LOG_PROTOCOL_H
 #define KEELSON_LOG_PROTOCOL_H

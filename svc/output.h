@@ -9,24 +9,20 @@
 #include <stdint.h>
 
 #include "rootfs-spec/plan.h"
-
-struct output_pipe {
-	int read_fd; /* -1: not logged */
-	int write_fd;
-};
+#include "svc/world.h"
 
 struct output {
 	const struct plan *plan;
-	struct output_pipe *pipes; /* one for each service */
-	int null_fd;               /* /dev/null, read and write */
-	int kmsg_fd;               /* -1: none */
+	struct world *world; /* holds the pipes: they outlive PID 1's execution */
+	int null_fd;         /* /dev/null, or an empty file that refuses to be written */
+	int kmsg_fd;         /* -1: none */
 };
 
 /*
- * Make the pipes; `pipes` has room for every service. Returns 0 or the first negative errno: what
- * could not be made is -1, and output that has nowhere to go goes to /dev/null.
+ * Make the pipes that the world does not hold yet. Returns 0 or the first negative errno: what
+ * could not be made is -1, and output that has nowhere to go goes to null_fd.
  */
-int output_open(struct output *output, const struct plan *plan, struct output_pipe *pipes);
+int output_open(struct output *output, const struct plan *plan, struct world *world);
 
 /* The descriptor for 1 and 2 of `service`: borrowed; -1 for none. */
 int output_fd(const struct output *output, uint32_t service);

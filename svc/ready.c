@@ -2,265 +2,134 @@
 #include "svc/ready.h"
 
 #include <errno.h>
-#include <netinet/in.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/socket.h>
-#include <sys/uio.h>
-#include <sys/un.h>
+#include <unistd.h>
 
 #include "svc/fd.h"
+#include "svc/format.h"
+#include "svc/log.h"
 #include "svc/service.h"
 
-void ready_init(struct ready *ready, const struct plan *plan, struct world *world, int epoll_fd,
-		uint64_t key, struct ready_probe *probes)
+static bool is_asked(uint32_t kind)
 {
-	*ready = (struct ready){
-		.plan = plan, .world = world, .epoll_fd = epoll_fd, .key = key, .probes = probes};
-	for (uint32_t i = 0; i < world->service_count; i++) {
-		struct plan_list list = plan_service(plan, i)->probes;
-
-		for (uint32_t k = 0; k < list.count; k++)
-			probes[list.first + k] = (struct ready_probe){.fd = -1, .service = i};
-	}
+	return kind == PLAN_PROBE_SOCKET || kind == PLAN_PROBE_HTTP || kind == PLAN_PROBE_COMMAND;
 }
 
-static bool is_active_kind(uint32_t kind)
+static struct plan_list probes_of(const struct probes *probes, uint32_t service)
 {
-	return kind == PLAN_PROBE_SOCKET || kind == PLAN_PROBE_HTTP;
+	return plan_service(probes->plan, service)->probes;
 }
 
-static uint64_t interval_ns(const struct plan_probe *probe)
+static bool is_met(const struct probes *probes, uint32_t service, uint32_t i)
 {
-	return probe->interval_ns < READY_INTERVAL_MIN_NS ? READY_INTERVAL_MIN_NS
-							  : probe->interval_ns;
+	return probes->world->services[service].probes_met >> i & 1;
 }
 
-static struct plan_list probes_of(const struct ready *ready, uint32_t service)
+static void set_met(struct probes *probes, uint32_t service, uint32_t i)
 {
-	return plan_service(ready->plan, service)->probes;
+	probes->world->services[service].probes_met |= 1u << i;
 }
 
-static bool is_met(const struct ready *ready, uint32_t index)
+static uint32_t kind_of(const struct probes *probes, struct plan_list list, uint32_t i)
 {
-	const struct ready_probe *probe = &ready->probes[index];
-	uint32_t bit = index - probes_of(ready, probe->service).first;
-
-	return ready->world->services[probe->service].probes_met >> bit & 1;
+	return probe_plan(probes, list.first + i)->kind;
 }
 
-static void set_met(struct ready *ready, uint32_t index)
+/* All that is told is met: time to ask. */
+static bool told_all(const struct probes *probes, uint32_t service, struct plan_list list)
 {
-	const struct ready_probe *probe = &ready->probes[index];
-	uint32_t bit = index - probes_of(ready, probe->service).first;
-
-	ready->world->services[probe->service].probes_met |= 1u << bit;
-}
-
-/* The descriptor leaves epoll by hand: a child that has not executed yet may hold a copy. */
-static void drop_attempt(struct ready *ready, struct ready_probe *probe)
-{
-	if (probe->fd >= 0)
-		epoll_ctl(ready->epoll_fd, EPOLL_CTL_DEL, probe->fd, NULL);
-	fd_close(&probe->fd);
-	probe->sent = 0;
-	probe->answer_bytes = 0;
-	probe->generation = (probe->generation + 1) & 0xffffff;
-}
-
-static void finish_attempt(struct ready *ready, uint32_t index, bool met, uint64_t now_ns)
-{
-	struct ready_probe *probe = &ready->probes[index];
-
-	drop_attempt(ready, probe);
-	if (met)
-		set_met(ready, index);
-	probe->at_ns = met ? 0
-			   : clock_after_ns(now_ns, interval_ns(plan_probe(ready->plan, index)));
-}
-
-/* connect(2) to a listening AF_UNIX socket is answered at once, or refused at once. */
-static bool socket_accepts(const char *path)
-{
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	size_t length = strlen(path);
-
-	if (length >= sizeof address.sun_path)
-		return false;
-	memcpy(address.sun_path, path, length + 1);
-	owned_fd int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-
-	return fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof address) == 0;
-}
-
-static int http_connect(struct ready *ready, uint32_t index)
-{
-	const struct plan_probe *plan = plan_probe(ready->plan, index);
-	struct ready_probe *probe = &ready->probes[index];
-	struct sockaddr_in address = {
-		.sin_family = AF_INET,
-		.sin_port = htons((uint16_t)plan->port),
-		.sin_addr = {.s_addr = htonl(INADDR_LOOPBACK)},
-	};
-	struct epoll_event event = {
-		.events = EPOLLOUT,
-		.data.u64 = ready->key | (uint64_t)probe->generation << 32 | index,
-	};
-	owned_fd int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-
-	if (fd < 0)
-		return -errno;
-	if (connect(fd, (struct sockaddr *)&address, sizeof address) < 0 && errno != EINPROGRESS)
-		return -errno;
-	if (epoll_ctl(ready->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0)
-		return -errno;
-	probe->fd = fd_take(&fd);
-	return 0;
-}
-
-/* The request fits a fresh socket's buffer, so it goes out whole or not at all. */
-static int http_send(struct ready *ready, uint32_t index)
-{
-	const struct plan_probe *plan = plan_probe(ready->plan, index);
-	struct ready_probe *probe = &ready->probes[index];
-	const char *path = plan_string(ready->plan, plan->target);
-	static const char method[] = "GET ";
-	static const char rest[] = " HTTP/1.0\r\nHost: localhost\r\nConnection: close\r\n\r\n";
-	struct iovec parts[] = {
-		{.iov_base = (void *)(uintptr_t)method, .iov_len = sizeof method - 1},
-		{.iov_base = (void *)(uintptr_t)path, .iov_len = strlen(path)},
-		{.iov_base = (void *)(uintptr_t)rest, .iov_len = sizeof rest - 1},
-	};
-	struct msghdr message = {.msg_iov = parts, .msg_iovlen = 3};
-	struct epoll_event event = {
-		.events = EPOLLIN,
-		.data.u64 = ready->key | (uint64_t)probe->generation << 32 | index,
-	};
-
-	if (sendmsg(probe->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
-		return -errno;
-	probe->sent = 1;
-	return epoll_ctl(ready->epoll_fd, EPOLL_CTL_MOD, probe->fd, &event) < 0 ? -errno : 0;
-}
-
-int ready_parse_answer(const char *text, size_t size)
-{
-	static const char pattern[] = "HTTP/1.? 200";
-
-	for (size_t i = 0; i < size && i < sizeof pattern - 1; i++)
-		if (pattern[i] == '?' ? text[i] < '0' || text[i] > '9' : text[i] != pattern[i])
-			return -EPROTO;
-	return size >= sizeof pattern - 1;
-}
-
-/* 1 met, 0 not yet, negative errno: this attempt is over. */
-static int http_receive(struct ready_probe *probe)
-{
-	ssize_t size = recv(probe->fd, probe->answer + probe->answer_bytes,
-			    sizeof probe->answer - probe->answer_bytes, MSG_DONTWAIT);
-
-	if (size < 0)
-		return errno == EAGAIN ? 0 : -errno;
-	if (size == 0)
-		return -ECONNRESET;
-	probe->answer_bytes += (uint32_t)size;
-	return ready_parse_answer(probe->answer, probe->answer_bytes);
-}
-
-static void begin_attempt(struct ready *ready, uint32_t index, uint64_t now_ns)
-{
-	const struct plan_probe *plan = plan_probe(ready->plan, index);
-
-	if (plan->kind == PLAN_PROBE_SOCKET) {
-		bool met = socket_accepts(plan_string(ready->plan, plan->target));
-
-		finish_attempt(ready, index, met, now_ns);
-	} else if (http_connect(ready, index) == 0) {
-		ready->probes[index].at_ns = now_ns + READY_ATTEMPT_NS;
-	} else {
-		finish_attempt(ready, index, false, now_ns);
-	}
-}
-
-/* exec and notify are met: time to ask. */
-static bool passive_complete(const struct ready *ready, struct plan_list list)
-{
-	for (uint32_t k = 0; k < list.count; k++)
-		if (!is_active_kind(plan_probe(ready->plan, list.first + k)->kind) &&
-		    !is_met(ready, list.first + k))
+	for (uint32_t i = 0; i < list.count; i++)
+		if (!is_asked(kind_of(probes, list, i)) && !is_met(probes, service, i))
 			return false;
 	return true;
 }
 
-void ready_met(struct ready *ready, uint32_t service, enum plan_probe_kind kind, uint64_t now_ns)
+void ready_ask(struct probes *probes, uint32_t service, uint64_t now_ns)
 {
-	struct plan_list list = probes_of(ready, service);
+	struct plan_list list = probes_of(probes, service);
 
-	for (uint32_t k = 0; k < list.count; k++)
-		if (plan_probe(ready->plan, list.first + k)->kind == kind)
-			set_met(ready, list.first + k);
-	if (!passive_complete(ready, list))
+	/* What is told after its time is over asks nobody. */
+	if (probes->world->services[service].state != SERVICE_STARTING ||
+	    !told_all(probes, service, list))
 		return;
-	for (uint32_t k = 0; k < list.count; k++) {
-		uint32_t index = list.first + k;
+	for (uint32_t i = 0; i < list.count; i++) {
+		struct probe *probe = &probes->table[list.first + i];
 
-		if (is_active_kind(plan_probe(ready->plan, index)->kind) && !is_met(ready, index) &&
-		    ready->probes[index].at_ns == 0)
-			begin_attempt(ready, index, now_ns);
-	}
-}
-
-void ready_stop(struct ready *ready, uint32_t service)
-{
-	struct plan_list list = probes_of(ready, service);
-
-	for (uint32_t k = 0; k < list.count; k++) {
-		drop_attempt(ready, &ready->probes[list.first + k]);
-		ready->probes[list.first + k].at_ns = 0;
-	}
-}
-
-uint32_t ready_handle(struct ready *ready, uint32_t index, uint32_t generation, uint64_t now_ns)
-{
-	if (index >= plan_count(ready->plan, PLAN_PROBES))
-		return PLAN_NONE;
-	struct ready_probe *probe = &ready->probes[index];
-
-	if (probe->fd < 0 || probe->generation != generation)
-		return PLAN_NONE;
-	int result = probe->sent ? http_receive(probe) : http_send(ready, index);
-
-	if (result != 0)
-		finish_attempt(ready, index, result > 0, now_ns);
-	return probe->service;
-}
-
-void ready_tick(struct ready *ready, uint32_t service, uint64_t now_ns)
-{
-	struct plan_list list = probes_of(ready, service);
-
-	for (uint32_t k = 0; k < list.count; k++) {
-		struct ready_probe *probe = &ready->probes[list.first + k];
-
-		if (probe->at_ns == 0 || probe->at_ns > now_ns)
+		if (!is_asked(kind_of(probes, list, i)) || is_met(probes, service, i) ||
+		    probe->phase != PROBE_IDLE)
 			continue;
-		if (probe->fd >= 0)
-			finish_attempt(ready, list.first + k, false, now_ns);
-		else
-			begin_attempt(ready, list.first + k, now_ns);
+		probe->elsewhere_ns = clock_after_ns(now_ns, PROBE_ELSEWHERE_NS);
+		probe_ask(probes, list.first + i, now_ns);
 	}
 }
 
-uint64_t ready_deadline_ns(const struct ready *ready, uint32_t service)
+void ready_met(struct probes *probes, uint32_t service, enum plan_probe_kind kind, uint64_t now_ns)
 {
-	struct plan_list list = probes_of(ready, service);
-	uint64_t deadline = UINT64_MAX;
+	struct plan_list list = probes_of(probes, service);
 
-	for (uint32_t k = 0; k < list.count; k++) {
-		uint64_t at = ready->probes[list.first + k].at_ns;
+	for (uint32_t i = 0; i < list.count; i++)
+		if (kind_of(probes, list, i) == kind)
+			set_met(probes, service, i);
+	ready_ask(probes, service, now_ns);
+}
 
-		if (at != 0 && at < deadline)
-			deadline = at;
+bool ready_fd_readable(struct probes *probes, uint32_t service, uint64_t now_ns)
+{
+	struct world_service *state = &probes->world->services[service];
+	char text[512];
+	ssize_t size = read(state->ready_fd, text, sizeof text);
+
+	if (size < 0 && errno == EAGAIN)
+		return false;
+	bool ready = size > 0 && memchr(text, '\n', (size_t)size);
+
+	if (size > 0 && !ready)
+		return false;
+	if (!ready)
+		log_warning("service: %s: closed its readiness descriptor without a newline",
+			    state->name);
+	/* By hand: a child that has not executed yet may hold a copy. */
+	epoll_ctl(probes->epoll_fd, EPOLL_CTL_DEL, state->ready_fd, NULL);
+	fd_close(&state->ready_fd);
+	if (ready)
+		ready_met(probes, service, PLAN_PROBE_FD, now_ns);
+	return true;
+}
+
+void ready_stop(struct probes *probes, uint32_t service)
+{
+	struct plan_list list = probes_of(probes, service);
+
+	for (uint32_t i = 0; i < list.count; i++)
+		probe_rest(probes, list.first + i);
+}
+
+void ready_judge(struct probes *probes, uint32_t index, const struct probe_outcome *outcome,
+		 uint64_t now_ns)
+{
+	uint32_t service = probes->table[index].service;
+
+	if (outcome->verdict == PROBE_MET)
+		set_met(probes, service, index - probes_of(probes, service).first);
+	else
+		probe_wait(probes, index,
+			   clock_after_ns(now_ns, probe_interval_ns(probe_plan(probes, index))));
+}
+
+size_t ready_missing(const struct plan *plan, const struct plan_service *service,
+		     uint32_t probes_met, char *buffer, size_t size)
+{
+	size_t length = 0;
+
+	buffer[0] = '\0';
+	for (uint32_t i = 0; i < service->probes.count; i++) {
+		if (probes_met >> i & 1)
+			continue;
+		if (length > 0)
+			length += format_text(buffer + length, size - length, ", ");
+		length += probe_name(plan, plan_probe(plan, service->probes.first + i),
+				     buffer + length, size - length);
 	}
-	return deadline;
+	return length;
 }

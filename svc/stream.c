@@ -11,12 +11,18 @@
 #include "svc/log.h"
 #include "svc/stamp.h"
 
-static void drop(struct stream *stream, size_t size, int error)
+/* 0: relief.h. */
+static const char *why(int error)
+{
+	return error ? log_errno(error) : "the logger was held up";
+}
+
+static void drop(struct stream *stream, uint64_t size, int error)
 {
 	if (stream->dropped_bytes == 0) {
 		stream->dropped_error = error;
 		fprintf(stderr, "keelson-log: %s: %s: output is dropped: %s\n", stream->name,
-			stream->file.path, log_errno(error));
+			stream->file.path, why(error));
 	}
 	stream->dropped_bytes += size;
 }
@@ -25,11 +31,10 @@ static void drop(struct stream *stream, size_t size, int error)
 static int append_marker(struct stream *stream, const char *stamp)
 {
 	char marker[256];
-	size_t length = format_text(marker, sizeof marker,
-				    "%s%skeelson-log: %llu bytes dropped: %s\n",
-				    stream->file.line_start ? "" : "\n", stamp,
-				    (unsigned long long)stream->dropped_bytes,
-				    log_errno(stream->dropped_error));
+	size_t length =
+		format_text(marker, sizeof marker, "%s%skeelson-log: %llu bytes dropped: %s\n",
+			    stream->file.line_start ? "" : "\n", stamp,
+			    (unsigned long long)stream->dropped_bytes, why(stream->dropped_error));
 	int error = logfile_append(&stream->file, marker, length);
 
 	if (error == 0) {
@@ -39,6 +44,7 @@ static int append_marker(struct stream *stream, const char *stamp)
 	return error;
 }
 
+/* Of nothing only the marker, if there is one to write. */
 static int append_lines(struct stream *stream, const struct stream_scratch *scratch, size_t size)
 {
 	char stamp[STAMP_BYTES + 1];
@@ -105,15 +111,45 @@ static ssize_t peek(const struct stream *stream, const struct stream_scratch *sc
 	return size;
 }
 
-static void consume(const struct stream *stream, const struct stream_scratch *scratch, size_t size)
+/* The copy is written, or will never be: what is left of the original goes. */
+static void consume(struct stream *stream, const struct stream_scratch *scratch)
 {
-	while (size > 0) {
-		ssize_t got = read(stream->pipe, scratch->chunk, size);
+	while (stream->held_bytes > 0) {
+		ssize_t got = read(stream->pipe, scratch->chunk, stream->held_bytes);
 
 		if (got <= 0)
-			return;
-		size -= (size_t)got;
+			break;
+		stream->held_bytes -= (size_t)got;
 	}
+	stream->held_bytes = 0;
+	stream->moves++;
+}
+
+/* The next copy, and what was thrown away before it, which is told where nobody waits for the lock. */
+static size_t take(struct stream *stream, const struct stream_scratch *scratch)
+{
+	uint64_t lost_bytes;
+	ssize_t size;
+
+	pthread_mutex_lock(&stream->lock);
+	lost_bytes = stream->lost_bytes;
+	stream->lost_bytes = 0;
+	size = peek(stream, scratch);
+	stream->held_bytes = size > 0 ? (size_t)size : 0;
+	pthread_mutex_unlock(&stream->lock);
+	if (lost_bytes > 0)
+		drop(stream, lost_bytes, 0);
+	return size > 0 ? (size_t)size : 0;
+}
+
+bool stream_owes(struct stream *stream)
+{
+	bool lost;
+
+	pthread_mutex_lock(&stream->lock);
+	lost = stream->lost_bytes > 0;
+	pthread_mutex_unlock(&stream->lock);
+	return lost || stream->dropped_bytes > 0;
 }
 
 bool stream_move(struct stream *stream, const struct stream_scratch *scratch, uint64_t now_ns)
@@ -122,14 +158,16 @@ bool stream_move(struct stream *stream, const struct stream_scratch *scratch, ui
 
 	if (error == -EAGAIN)
 		return false;
-	ssize_t size = peek(stream, scratch);
+	size_t size = take(stream, scratch);
 
-	if (size <= 0)
-		return false;
 	if (error == 0)
-		error = append_lines(stream, scratch, (size_t)size);
+		error = append_lines(stream, scratch, size);
+	if (size == 0)
+		return false;
 	if (error != 0)
-		drop(stream, (size_t)size, error);
-	consume(stream, scratch, (size_t)size);
+		drop(stream, size, error);
+	pthread_mutex_lock(&stream->lock);
+	consume(stream, scratch);
+	pthread_mutex_unlock(&stream->lock);
 	return true;
 }

@@ -27,6 +27,7 @@
 
 #include "rootfs-spec/plan.h"
 #include "svc/control.h"
+#include "svc/graph.h"
 #include "svc/world.h"
 
 /*
@@ -46,8 +47,14 @@ struct supervisor_hooks {
 	/* A root client asked for the end. 0 or a negative errno (-EALREADY: under way). The hook only
 	 * takes note: it is called from within supervisor_handle(). After a 0 supervisor_ending()
 	 * holds. */
-	int (*power)(void *context, enum control_power action);
-	/* Fill `status` for `keelctl slot status`. 0, or -ENODATA when the node has no slots. */
+	int (*power)(void *context, enum control_power action, bool force);
+	/* A root client asked for a re-exec. The hook only takes note; the answer is sent before it
+	 * happens. 0, -EALREADY, -ESHUTDOWN. */
+	int (*reexec)(void *context);
+	/* A root client vouches for the slot that runs: begin to bless it (control_server.h). */
+	int (*bless)(void *context);
+	/* Fill `status` for `keelctl slot status`: 0, -ENODATA when the node has no slots, or
+	 * -EINPROGRESS: the disk is asked in a child, and supervisor_slots() will tell. */
 	int (*slot_status)(void *context, struct control_slot_status *status);
 	/* A child that is no service ended; it is reaped when this returns. For PID 1's own helpers. */
 	void (*child_ended)(void *context, const siginfo_t *info);
@@ -62,6 +69,8 @@ struct supervisor_config {
 	const char *runtime_directory; /* "/run/keelson": its parent must exist and be writable */
 	const char *cgroup_root;       /* "/sys/fs/cgroup": a mounted cgroup2 */
 	const struct supervisor_hooks *hooks; /* borrowed for ever; may be NULL */
+	bool container;                       /* PID 1 is a container's init: for conditions */
+	bool first_boot;                      /* the state was made in this boot: for conditions */
 };
 
 struct supervisor;
@@ -84,7 +93,10 @@ void supervisor_handle(struct supervisor *supervisor, const struct epoll_event *
 /* When supervisor_tick() has to be called next: CLOCK_BOOTTIME ns; UINT64_MAX: only after events. */
 uint64_t supervisor_deadline_ns(const struct supervisor *supervisor);
 
-/* Let timers that expired by `now_ns` act. Cheap when none did; call after each epoll_wait(2). */
+/*
+ * Let timers that expired by `now_ns` act, and do what follows from everything that happened in this
+ * turn. Cheap when nothing did; call after each epoll_wait(2) and its events.
+ */
 void supervisor_tick(struct supervisor *supervisor, uint64_t now_ns);
 
 /*
@@ -94,12 +106,15 @@ void supervisor_tick(struct supervisor *supervisor, uint64_t now_ns);
  */
 bool supervisor_reap(struct supervisor *supervisor);
 
-/* Start, stop or restart by index as a person would: for PID 1's own use. 0 or -EINVAL. */
-int supervisor_request(struct supervisor *supervisor, enum control_verb verb, uint32_t service);
+/*
+ * Stop `services` and what requires them as a person would who asked for all of them at once: for PID
+ * 1's own use.
+ */
+void supervisor_stop_set(struct supervisor *supervisor, const struct graph_set *services);
 
 /*
- * The node is going down: people's requests are refused from now on (-ESHUTDOWN), those of
- * supervisor_request() are not. For a caller that stops services in stages of its own.
+ * The node is going down: people's requests are refused from now on (-ESHUTDOWN),
+ * supervisor_stop_set() is not. For a caller that stops services in stages of its own.
  */
 void supervisor_ending(struct supervisor *supervisor);
 
@@ -114,6 +129,10 @@ bool supervisor_stopped(const struct supervisor *supervisor);
 
 /* Nothing will change by itself: every service is at rest or up. */
 bool supervisor_settled(const struct supervisor *supervisor);
+
+/* What the disk said of the slots, to all who asked: 0 and `status`, or a negative errno. */
+void supervisor_slots(struct supervisor *supervisor, int error,
+		      const struct control_slot_status *status);
 
 /* Close the control and notify sockets: before /run is unmounted. */
 void supervisor_close(struct supervisor *supervisor);

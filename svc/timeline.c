@@ -12,6 +12,7 @@ static const char kind_names[][12] = {
 	[TIMELINE_PHASE] = "phase",         [TIMELINE_MODULE] = "module",
 	[TIMELINE_MOUNT] = "mount",         [TIMELINE_SERVICE] = "service",
 	[TIMELINE_MILESTONE] = "milestone", [TIMELINE_SLOT] = "slot",
+	[TIMELINE_BOOTSTRAP] = "bootstrap",
 };
 #define KIND_COUNT (sizeof kind_names / sizeof kind_names[0])
 

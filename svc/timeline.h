@@ -24,7 +24,8 @@ enum timeline_kind {
 	TIMELINE_MOUNT,   /* a target mounted */
 	TIMELINE_SERVICE, /* a service entered `state` at start_ns (end_ns is 0) */
 	TIMELINE_MILESTONE, /* somebody created a file of that name in the milestones directory */
-	TIMELINE_SLOT       /* "burned a", "blessed a", ... */
+	TIMELINE_SLOT,      /* "burned a", "opened a" (its verity), "blessed a", ... */
+	TIMELINE_BOOTSTRAP  /* a phase under the kernel before a kexec, by the clock of that one */
 };
 
 struct timeline_event {
@@ -80,7 +81,7 @@ void timeline_point(struct timeline *timeline, enum timeline_kind kind, const ch
 size_t timeline_trace_line(const struct timeline_event *event, char *line, size_t size);
 int timeline_parse_line(const char *line, struct timeline_event *event);
 
-/* "phase", "module", "mount", "service", "milestone", "slot"; "?" for a number that is none. */
+/* "phase", "module", "mount", "service", "milestone", "slot", "bootstrap"; "?" for a number that is none. */
 const char *timeline_kind_name(uint32_t kind);
 
 #endif
