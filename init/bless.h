@@ -11,7 +11,6 @@
 #include <sys/types.h>
 
 #include "init/record.h"
-#include "svc/control.h"
 
 /*
  * Begin to bless the slot that `record` tells of: child_start() of mount/child.h. `tries`: what a
@@ -19,10 +18,14 @@
  */
 pid_t bless_start(const struct record *record, uint32_t tries, int *pidfd);
 
-/* Give the burned try back, in a timed child. 0 or negative errno. Not while a blessing writes. */
-int bless_refund(const struct record *record);
+/* Begin to fill the tries of the slot, which was blessed in this boot and has been good for long. */
+pid_t bless_refill_start(const struct record *record, uint32_t tries, int *pidfd);
 
-/* What the disk says of both slots now, read in a timed child. 0 or negative errno. */
-int bless_status(const struct record *record, struct control_slot_status *status);
+/*
+ * At an orderly end, in a timed child, not while a blessing writes: give the burned try back, or, of a
+ * slot that was blessed in this boot, all of them. 0 or negative errno.
+ */
+int bless_refund(const struct record *record);
+int bless_refill(const struct record *record, uint32_t tries);
 
 #endif

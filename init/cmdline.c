@@ -23,6 +23,13 @@ static size_t word_length(const char *text)
 	return n;
 }
 
+size_t cmdline_word(const char **text)
+{
+	while (is_space(**text))
+		(*text)++;
+	return word_length(*text);
+}
+
 static bool equals(const char *word, size_t length, const char *text)
 {
 	return strlen(text) == length && memcmp(word, text, length) == 0;
@@ -66,6 +73,8 @@ static bool take(struct cmdline *cmdline, const char *word, size_t length)
 		return take_slot(cmdline, value, value_length);
 	if (equal && equals(word, name, "log"))
 		return take_log(cmdline, value, value_length);
+	if (equal && equals(word, name, "reset"))
+		return equals(value, value_length, "state") && (cmdline->reset_state = true);
 	if (!equal && equals(word, name, "trace"))
 		return cmdline->trace = true;
 	return false;
@@ -85,11 +94,8 @@ void cmdline_parse(const char *text, struct cmdline *cmdline)
 
 	*cmdline = (struct cmdline){.slot = -1, .log_level = -1};
 	for (;;) {
-		size_t length;
+		size_t length = cmdline_word(&text);
 
-		while (is_space(*text))
-			text++;
-		length = word_length(text);
 		if (length == 0)
 			return;
 		/* What follows a lone "--" is meant for init itself, not a parameter. */

@@ -5,6 +5,8 @@
  *     keelson.slot=a|b    boot this slot if it is signed and sound, whatever its priority
  *     keelson.log=LEVEL   err, warning, notice, info or debug: what PID 1 writes to the kernel log
  *     keelson.trace       print every event of the boot's timeline to the kernel log
+ *     keelson.reset=state make the file systems anew that the plan makes (`make: if-empty`): what
+ *                         is on them is lost, at every boot with this word
  *
  * Words are separated by white space; a double quote begins and ends a part in which white space
  * does not separate (Documentation/admin-guide/kernel-parameters.rst). What does not begin with
@@ -33,14 +35,24 @@ struct cmdline {
 	int slot;      /* 0: a, 1: b, -1: not given */
 	int log_level; /* LOG_ERR .. LOG_DEBUG as in syslog(3), -1: not given */
 	bool trace;
+	bool reset_state;
 	unsigned int complaint_count; /* at most CMDLINE_COMPLAINTS are kept */
 	struct cmdline_complaint complaints[CMDLINE_COMPLAINTS];
 };
+
+/*
+ * The next word: skips white space at `*text` and returns its length; 0 at the end. A caller goes on
+ * behind it.
+ */
+size_t cmdline_word(const char **text);
 
 /* Parse `text`, a NUL-terminated string, into `cmdline`. Cannot fail. */
 void cmdline_parse(const char *text, struct cmdline *cmdline);
 
 /* Parse /proc/cmdline, take its log level over and log the complaints. */
 void cmdline_read(struct cmdline *cmdline);
+
+/* Parse /proc/cmdline and do nothing else: for whoever comes later in the boot. */
+void cmdline_look(struct cmdline *cmdline);
 
 #endif

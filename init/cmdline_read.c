@@ -5,9 +5,17 @@
 #include "init/files.h"
 #include "svc/log.h"
 
+static char text[CMDLINE_BYTES];
+
+void cmdline_look(struct cmdline *cmdline)
+{
+	text[0] = '\0';
+	(void)file_read("/proc/cmdline", text, sizeof(text));
+	cmdline_parse(text, cmdline);
+}
+
 void cmdline_read(struct cmdline *cmdline)
 {
-	static char text[CMDLINE_BYTES];
 	ssize_t n = file_read("/proc/cmdline", text, sizeof(text));
 
 	if (n == -EFBIG)

@@ -20,6 +20,13 @@ void gate_advance(uint64_t now_ns);
 /* When to look again if nothing changes: CLOCK_BOOTTIME ns; UINT64_MAX: never. */
 uint64_t gate_wake_ns(void);
 
+/*
+ * An operator vouches for the slot: bless it now, whatever the health condition says. 0: begun, or under
+ * way. -ENODATA: not booted from a slot. -EALREADY: it is blessed. -EKEYREJECTED: the rules do not allow
+ * it. -ESHUTDOWN: it was given up.
+ */
+int gate_bless(uint64_t now_ns);
+
 /* A child of PID 1's own ended with this exit status: was it the blessing? */
 bool gate_child_ended(pid_t pid, int status);
 
@@ -28,6 +35,13 @@ bool gate_child_ended(pid_t pid, int status);
  * write yet, so nobody else may.
  */
 bool gate_finish(void);
+
+/*
+ * In another execution of PID 1: take up the child that writes, and an end that was decided and not
+ * asked for. Once, when the world is known. `forgotten`: the world does not tell whether the slot was
+ * blessed; it was, if the deadline has passed and the node still runs.
+ */
+void gate_resume(uint64_t now_ns, bool forgotten);
 
 /* There was a verdict on this boot: blessed, or given up. */
 bool gate_settled(void);

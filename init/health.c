@@ -23,6 +23,7 @@ struct health_view health_look(const struct plan *plan, const struct world *worl
 	struct health_view view = {
 		.from_slot = from_slot,
 		.blessed = world->blessed_ns != 0,
+		.blessed_ns = world->blessed_ns,
 		.critical = find_critical(plan, world),
 		.missing = PLAN_NONE,
 		.met = true,
@@ -55,8 +56,13 @@ struct health_decision health_step(const struct health_view *view, uint64_t now_
 
 	if (view->critical != PLAN_NONE)
 		return (struct health_decision){HEALTH_CRITICAL, 0};
-	if (!view->from_slot || view->blessed)
+	if (!view->from_slot || (view->blessed && view->refilled))
 		return (struct health_decision){HEALTH_SETTLED, 0};
+	if (view->blessed && now_ns >= view->blessed_ns + HEALTH_STABLE_NS)
+		return (struct health_decision){HEALTH_REFILL, 0};
+	if (view->blessed)
+		return (struct health_decision){HEALTH_SETTLED,
+						view->blessed_ns + HEALTH_STABLE_NS};
 	if (view->met && now_ns >= held_ns)
 		return (struct health_decision){HEALTH_BLESS, 0};
 	if (view->deadline_ns != 0 && now_ns >= view->deadline_ns)

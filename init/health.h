@@ -4,7 +4,8 @@
  * of them have been up for `healthy_for_ns` without a break the slot is blessed; when that has not
  * happened by `healthy_deadline_ns` after kernel start the slot is given up: the reason goes into
  * its marks and the node reboots, which leaves the burned try burned. A critical service that
- * failed for good has the same effect at once, also on a slot blessed long ago.
+ * failed for good has the same effect at once, also on a slot blessed long ago. HEALTH_STABLE_NS after
+ * the blessing a slot that was good before has its tries filled again (slot.h, Refilling).
  *
  *     health_look()   plan and world -> what matters of them
  *     health_step()   that and the time -> what to do, and when to look again
@@ -24,17 +25,22 @@
 #include "rootfs-spec/plan.h"
 #include "svc/world.h"
 
+#define HEALTH_STABLE_NS 600000000000ull
+
 enum health_verdict {
 	HEALTH_WAIT,     /* look again at wake_ns, or when a service changes */
 	HEALTH_BLESS,    /* the condition held: mark the slot good */
 	HEALTH_OVERDUE,  /* not by the deadline: reason into the marks, reboot */
 	HEALTH_CRITICAL, /* a critical service failed for good: the same */
-	HEALTH_SETTLED   /* nothing to decide: blessed already, or not booted from a slot */
+	HEALTH_REFILL,   /* blessed, and good for long: fill its tries */
+	HEALTH_SETTLED   /* nothing to decide now: blessed already, or not booted from a slot */
 };
 
 struct health_view {
-	bool from_slot;        /* there is a boot record */
-	bool blessed;          /* in this boot */
+	bool from_slot; /* there is a boot record */
+	bool blessed;   /* in this boot */
+	bool refilled;  /* since then; the gate knows */
+	uint64_t blessed_ns;
 	uint32_t critical;     /* a critical service in FAILED, or PLAN_NONE */
 	uint32_t missing;      /* the first service of the condition that is not up, or PLAN_NONE */
 	bool met;              /* the condition holds now ... */

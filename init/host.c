@@ -15,12 +15,15 @@
 #include <unistd.h>
 
 #include "init/files.h"
+#include "mount/child.h"
 #include "mount/sys.h"
+#include "svc/log.h"
 
 #define MACHINE_ID_DIGITS 32u
 #define MACHINE_ID_BYTES (MACHINE_ID_DIGITS + 1u) /* and a newline */
 #define DESCRIPTORS_SOFT 1024u
 #define DESCRIPTORS_HARD 1048576u
+#define ENTROPY_NS 3000000000ull
 
 int host_set_name(const char *name)
 {
@@ -47,11 +50,37 @@ static int machine_id_read(const char *path, char id[MACHINE_ID_BYTES + 1])
 	return zero ? -EBADMSG : 0;
 }
 
+static int gather_entropy(void *unused)
+{
+	char byte;
+
+	(void)unused;
+	return getrandom(&byte, 1, 0) == 1 ? 0 : -errno;
+}
+
+/*
+ * Two machines that boot the same image at the same moment must not become one. A process that waits
+ * for the kernel's generator also makes it gather, from the jitter of its clocks (Linux 5.4); a child
+ * does, since where there is no such clock it waits for ever.
+ */
+static void wait_for_entropy(void)
+{
+	char byte;
+	int error;
+
+	if (getrandom(&byte, 1, GRND_NONBLOCK) == 1 || errno != EAGAIN)
+		return;
+	error = run_timed(gather_entropy, NULL, ENTROPY_NS);
+	if (error)
+		log_warning("machine-id: made of little entropy: %s", log_errno(error));
+}
+
 /* A random (version 4) UUID, as machine-id(5) wants new ones. */
 static int machine_id_make(char id[MACHINE_ID_BYTES + 1])
 {
 	unsigned char random[MACHINE_ID_DIGITS / 2];
 
+	wait_for_entropy();
 	if (getrandom(random, sizeof(random), GRND_INSECURE) != (ssize_t)sizeof(random))
 		return -EIO;
 	random[6] = (unsigned char)((random[6] & 0x0f) | 0x40);

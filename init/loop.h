@@ -7,6 +7,14 @@
 #ifndef KEELSON_LOOP_H
 #define KEELSON_LOOP_H
 
+#include <stdbool.h>
+
 _Noreturn void loop_run(void);
+
+/*
+ * Read what came of signals and the power button, without waiting: has anybody asked for the end a
+ * second time? For child_hurries (mount/child.h), once the loop was left for the last steps.
+ */
+bool node_asked_again(void);
 
 #endif

@@ -12,6 +12,7 @@
 #include "init/node.h"
 #include "init/options.h"
 #include "init/phase.h"
+#include "init/resume.h"
 #include "init/watchdog.h"
 
 #define COUNT(phases) (sizeof(phases) / sizeof((phases)[0]))
@@ -38,6 +39,13 @@ static const struct phase node_phases[] = {
 	{"services", node_services},     /* what the boot wants starts */
 };
 
+/* An execution after another one of the same node: survive.h. */
+static const struct phase resume_phases[] = {
+	{"plan", resume_plan},
+	{"world", resume_world},           /* kept, or made anew from what the kernel says */
+	{"supervisor", resume_supervisor}, /* everything else is opened anew; services go on */
+};
+
 static int refuse(const char *why)
 {
 	(void)!write(STDERR_FILENO, why, __builtin_strlen(why));
@@ -49,19 +57,30 @@ int main(int argc, char **argv)
 	struct options options;
 
 	options_parse(argc, argv, &options);
+	if (getpid() == 1 && node_is_machine())
+		options_of_machine(&options);
 	if (options.version)
 		return refuse("keelson-init " KEELSON_VERSION "\n"), 0;
 	if (getpid() != 1)
 		return refuse("keelson-init: runs as PID 1 only: keelson-init(8)\n");
 
 	descriptors_standard();
+	node.options = options;
+	if (resume_is()) {
+		struct timeline *no_stamps = NULL;
+
+		resume_begin(argv[0]);
+		if (phases_run(resume_phases, COUNT(resume_phases), &no_stamps))
+			resume_failed();
+		loop_run();
+	}
+	node_survive(argv[0]);
 	if (!options.container && access(PLAN_BOOT_PATH, F_OK) == 0) {
 		(void)phases_run(initramfs_phases, COUNT(initramfs_phases), &initramfs_timeline);
 		initramfs_failed();
 	}
 
 	node_hold_signals();
-	node.options = options;
 	watchdog_adopt(options.watchdog);
 	node_log();
 	if (phases_run(node_phases, COUNT(node_phases), &node_timeline))

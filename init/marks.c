@@ -5,12 +5,15 @@
 #include <fcntl.h>
 #include <string.h>
 
+#include "init/slot_history.h"
 #include "mount/child.h"
 #include "mount/devices.h"
+#include "mount/disk.h"
 #include "mount/header_io.h"
 #include "mount/sys.h"
 #include "svc/format.h"
 #include "svc/log.h"
+#include "svc/timeline.h"
 
 /* The marks of one slot, open for a change. */
 struct marks {
@@ -78,6 +81,52 @@ int marks_reject(const char *device, const uint8_t root_hash[SLOT_DIGEST_BYTES])
 	return marks_write(&marks);
 }
 
+int marks_accept(const char *device, const uint8_t root_hash[SLOT_DIGEST_BYTES])
+{
+	struct marks marks;
+	int error = marks_open(device, &marks);
+
+	if (error)
+		return error;
+	if (!slot_marks_rejects(&marks.next, root_hash)) {
+		close(marks.fd);
+		return 0;
+	}
+	slot_marks_accept(&marks.next, root_hash);
+	return marks_write(&marks);
+}
+
+int marks_suspect(const char *device, const uint8_t root_hash[SLOT_DIGEST_BYTES])
+{
+	struct marks marks;
+	int error = marks_open(device, &marks);
+
+	if (error)
+		return error;
+	if (slot_marks_suspects(&marks.next, root_hash)) {
+		close(marks.fd);
+		return 0;
+	}
+	memcpy(marks.next.suspect, root_hash, SLOT_DIGEST_BYTES);
+	return marks_write(&marks);
+}
+
+int marks_forget(const char *device)
+{
+	struct marks marks;
+	int error = marks_open(device, &marks);
+
+	if (error)
+		return error;
+	if (marks.next.reason == SLOT_REASON_NONE && marks.next.detail[0] == '\0') {
+		close(marks.fd);
+		return 0;
+	}
+	marks.next.reason = SLOT_REASON_NONE;
+	memset(marks.next.detail, 0, sizeof(marks.next.detail));
+	return marks_write(&marks);
+}
+
 int marks_raise_epoch(const char *device, uint64_t epoch)
 {
 	struct marks marks;
@@ -93,24 +142,36 @@ int marks_raise_epoch(const char *device, uint64_t epoch)
 	return marks_write(&marks);
 }
 
-struct note {
-	const char *device;
-	enum slot_reason reason;
-	const char *detail;
-};
+/* Only children touch it: none of its pages becomes PID 1's. */
+static struct disk disk;
 
+/* The reason for the next boot counts; the history is for people. */
 static int write_note(void *argument)
 {
-	const struct note *note = argument;
+	const struct slot_failure *failure = argument;
+	struct slot_event event = {
+		.kind = SLOT_EVENT_FAILED,
+		.slot = failure->slot,
+		.reason = failure->reason,
+	};
+	cleanup_fd lock = disk_lock(failure->disk, clock_boottime_ns() + MARKS_LOCK_NS);
+	int error = lock < 0
+			    ? lock
+			    : marks_note_failure(failure->device, failure->reason, failure->detail);
 
-	return marks_note_failure(note->device, note->reason, note->detail);
+	if (error || disk_reread(failure->disk, failure->disk_guid, &disk) != 0)
+		return error;
+	event.tries = disk.slots.slot[failure->slot].bits.tries;
+	format_text(event.image_version, sizeof(event.image_version), "%s", failure->image_version);
+	format_text(event.detail, sizeof(event.detail), "%s", failure->detail);
+	return slot_history_add(&disk, &event);
 }
 
-void marks_note_failure_timed(const char *device, enum slot_reason reason, const char *detail)
+void marks_note_failure_timed(const struct slot_failure *failure)
 {
-	struct note note = {device, reason, detail};
-	int error = run_timed(write_note, &note, MARKS_TIMEOUT_NS);
+	/* run_timed() takes an argument that its work may change; this work does not. */
+	int error = run_timed(write_note, (void *)(uintptr_t)failure, MARKS_TIMEOUT_NS);
 
 	if (error)
-		log_error("slot marks: %s: write: %s", device, log_errno(error));
+		log_error("slot marks: %s: write: %s", failure->device, log_errno(error));
 }

@@ -2,9 +2,13 @@
 #include "init/memory.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <link.h>
 #include <stdint.h>
 #include <sys/mman.h>
+#include <unistd.h>
+
+#include "mount/sys.h"
 
 /* What the file holds of a segment: zeroed memory behind it is touched when it is used. */
 static int lock_program(struct dl_phdr_info *program, size_t size, void *error)
@@ -30,4 +34,13 @@ int memory_lock(const struct plan *plan)
 	if (mlock(plan->header, plan->header->size_bytes) < 0)
 		error = -errno;
 	return error;
+}
+
+int memory_protect(void)
+{
+	cleanup_fd fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return -errno;
+	return write(fd, "-1000", 5) < 0 ? -errno : 0;
 }

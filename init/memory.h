@@ -15,4 +15,11 @@
  */
 int memory_lock(const struct plan *plan);
 
+/*
+ * Never be chosen when memory runs out (proc(5), oom_score_adj -1000): the kernel spares the
+ * machine's PID 1 anyway, but not that of a pid namespace. Children inherit it, so every service
+ * sets its own score before it executes. 0 or negative errno: a container may not be allowed to.
+ */
+int memory_protect(void);
+
 #endif

@@ -10,7 +10,9 @@
 #ifndef KEELSON_MILESTONES_H
 #define KEELSON_MILESTONES_H
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #define MILESTONES_DIRECTORY "/run/keelson/milestones"
 #define MILESTONES_MAX 64u
@@ -29,6 +31,9 @@ int milestones_open(void);
  * Stamp and log what was created since, as much of it as one turn takes. After the last one that is
  * heard `*fd` is closed and -1.
  */
-void milestones_read(int *fd);
+void milestones_read(int32_t *fd);
+
+/* Is `fd` what milestones_open() returned in an execution of PID 1 before this one? */
+bool milestones_is(int fd);
 
 #endif

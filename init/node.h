@@ -20,8 +20,18 @@
 
 enum node_phase { NODE_BOOTING, NODE_RUNNING, NODE_STOPPING }; /* world->phase */
 
-/* How keelson-init --container ends; on a machine it never does. */
-enum node_exit { NODE_EXIT_ASKED = 0, NODE_EXIT_BOOT = 1, NODE_EXIT_CRITICAL = 2 };
+/*
+ * How keelson-init --container ends; on a machine it never does. A critical service that failed
+ * gives the status instead: shutdown_exit_status().
+ */
+enum node_exit {
+	NODE_EXIT_ASKED = 0,
+	NODE_EXIT_BOOT = 125,  /* a phase before services failed */
+	NODE_EXIT_CRASH = 126, /* PID 1 crashed, too often or where nothing could go on */
+	NODE_EXIT_REBOOT = 133 /* asked to reboot, and not allowed to say so by reboot(2) */
+};
+
+#define NODE_RUNTIME_DIRECTORY "/run/keelson"
 
 struct node {
 	struct options options;
@@ -33,14 +43,12 @@ struct node {
 	struct supervisor *supervisor;
 	int epoll_fd;
 	int signal_fd;
-	int milestones_fd; /* -1: none */
 	const char *cgroup_root;
 	bool cgroups_foreign; /* a container that was shown the machine's: nothing is killed by group */
 	bool children_ended; /* some may be left to reap */
+	bool reexec_asked;   /* by a person: at the end of the turn */
 	bool trace;
-	uint32_t traced;        /* events of the timeline printed so far */
 	uint64_t taken_over_ns; /* when this program began */
-	uint64_t services_ns;   /* when services were first started */
 	uint64_t fed_ns;        /* watchdog */
 };
 
@@ -54,6 +62,30 @@ extern struct timeline *node_timeline;
  * the phases run, as PID 1 ignores what it does not handle (signal(7)).
  */
 void node_hold_signals(void);
+
+/*
+ * PID 1 of the machine itself, whatever its arguments say: reboot(2) refuses ctrl-alt-del to any
+ * other pid namespace (and it is told here that it is not to reset the machine, either way).
+ */
+bool node_is_machine(void);
+
+struct survive_again;
+
+/* A crash ends the node in order from now on, or, when there is a supervisor, is survived. */
+void node_survive(const char *program);
+void node_survive_again(const char *program, const struct survive_again *again);
+
+/* The path of the plan. */
+const char *node_plan_path(void);
+
+/*
+ * Check the boot record that node.options.record holds and keep what precedes its timeline mapped.
+ * 0 or negative errno.
+ */
+int node_take_record(void);
+
+/* Where the cgroup tree is, and whose it is. */
+void node_find_cgroups(void);
 
 /* ---- phases of the slot's PID 1, in the order of main.c ---- */
 

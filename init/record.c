@@ -9,15 +9,7 @@
 /* The CRC of a record as if its crc32 field were zero. */
 static uint32_t record_crc(const struct record *record)
 {
-	static const uint32_t zero;
-	const uint8_t *bytes = (const uint8_t *)record;
-	size_t before = offsetof(struct record, crc32);
-	size_t after = before + sizeof(record->crc32);
-	uint32_t crc;
-
-	crc = crc32(0, bytes, before);
-	crc = crc32(crc, &zero, sizeof(zero));
-	return crc32(crc, bytes + after, sizeof(*record) - after);
+	return crc32_without(record, sizeof(*record), offsetof(struct record, crc32));
 }
 
 /* Is the text in `text` closed within its field? */

@@ -12,7 +12,7 @@
 #include "svc/timeline.h"
 
 #define RECORD_MAGIC 0x44524f4345524b45ull
-#define RECORD_VERSION 1u
+#define RECORD_VERSION 2u
 
 struct record {
 	uint64_t magic;
@@ -35,9 +35,11 @@ struct record {
 	uint32_t other_state;      /* private to init/slot: verdict of the other slot */
 	uint32_t trace;            /* keelson.trace was given */
 	uint32_t log_level;        /* keelson.log= */
-	uint32_t kexecs;           /* kexecs in this boot, 0 or 1 */
+	uint32_t kexecs;           /* kexecs in this boot, 0 or 1: init/kexec.h */
 	uint32_t burned;           /* 1: this boot took a try from the slot */
-	uint32_t zero;
+	uint32_t watchdog_reset;   /* 1: said before a kexec, after which the device does not */
+	uint64_t bootstrap_ns;     /* how long the boot took before its kexec; 0: none */
+	uint8_t boot_build_id[SLOT_DIGEST_BYTES]; /* of the image whose initramfs this is from */
 	struct timeline timeline;
 };
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "init/shutdown.h"
 
+#include <signal.h>
 #include <string.h>
 
 #include "svc/service.h"
@@ -68,15 +69,14 @@ enum shutdown_group shutdown_group_of(const struct plan *plan, const struct shut
 void shutdown_look(const struct plan *plan, const struct world *world,
 		   const struct shutdown_groups *groups, struct shutdown_view *view)
 {
-	view->first_down = view->runtime_down = view->all_down = true;
+	view->first_down = view->runtime_down = view->logger_down = true;
 	for (uint32_t i = 0; i < world->service_count; i++) {
 		if (!service_is_active(world->services[i].state))
 			continue;
-		view->all_down = false;
 		switch (shutdown_group_of(plan, groups, i)) {
 		case SHUTDOWN_GROUP_FIRST: view->first_down = false; break;
 		case SHUTDOWN_GROUP_RUNTIME: view->runtime_down = false; break;
-		case SHUTDOWN_GROUP_LOGGER: break;
+		case SHUTDOWN_GROUP_LOGGER: view->logger_down = false; break;
 		}
 	}
 }
@@ -86,10 +86,13 @@ static uint64_t least(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
-/* Services may not eat the time that pods were promised, nor pods more than half of it. */
+/*
+ * Services may not eat the time that pods were promised, nor pods more than half of it. Where there
+ * are none, all of it is for services.
+ */
 static uint64_t pods_share(const struct shutdown_view *view)
 {
-	return least(view->grace_ns, view->budget_ns / 2);
+	return !view->pods ? 0 : least(view->grace_ns, view->budget_ns / 2);
 }
 
 uint64_t shutdown_deadline_ns(enum shutdown_stage stage, const struct shutdown_view *view)
@@ -104,7 +107,8 @@ uint64_t shutdown_deadline_ns(enum shutdown_stage stage, const struct shutdown_v
 	case SHUTDOWN_LEFTOVERS: return view->stage_ns + SHUTDOWN_KILL_NS;
 	case SHUTDOWN_LOGGER: return view->stage_ns + SHUTDOWN_LOGGER_NS;
 	case SHUTDOWN_NONE:
-	case SHUTDOWN_FINAL: break;
+	case SHUTDOWN_FINAL:
+	case SHUTDOWN_STAGES: break;
 	}
 	return UINT64_MAX;
 }
@@ -117,9 +121,10 @@ bool shutdown_has_work(enum shutdown_stage stage, const struct shutdown_view *vi
 	case SHUTDOWN_PODS_KILL: return view->pods;
 	case SHUTDOWN_RUNTIME: return !view->runtime_down;
 	case SHUTDOWN_LEFTOVERS: return view->leftovers;
-	case SHUTDOWN_LOGGER: return !view->all_down;
+	case SHUTDOWN_LOGGER: return !view->logger_down;
 	case SHUTDOWN_FINAL: return true;
-	case SHUTDOWN_NONE: break;
+	case SHUTDOWN_NONE:
+	case SHUTDOWN_STAGES: break;
 	}
 	return false;
 }
@@ -132,6 +137,32 @@ enum shutdown_stage shutdown_next(enum shutdown_stage stage, const struct shutdo
 	if (shutdown_has_work(stage, view) && now_ns < shutdown_deadline_ns(stage, view))
 		return stage;
 	return stage == SHUTDOWN_FINAL ? stage : stage + 1;
+}
+
+const char *shutdown_service_fault(const struct world_service *service, uint64_t began_ns)
+{
+	if (service_is_active(service->state))
+		return "could not be ended";
+	if (service->last_death.at_ns >= began_ns &&
+	    service->last_death.reason == WORLD_REASON_STOP_TIMEOUT)
+		return "did not stop in time, killed";
+	return NULL;
+}
+
+int shutdown_exit_status(const struct plan *plan, const struct world *world, bool failed)
+{
+	for (uint32_t i = 0; failed && i < world->service_count; i++) {
+		const struct world_death *death = &world->services[i].last_death;
+
+		if (world->services[i].state != SERVICE_FAILED ||
+		    !(plan_service(plan, i)->flags & PLAN_SERVICE_CRITICAL))
+			continue;
+		if (death->code == CLD_KILLED || death->code == CLD_DUMPED)
+			return 128 + death->status;
+		if (death->code == CLD_EXITED && death->status != 0)
+			return death->status;
+	}
+	return failed ? SHUTDOWN_EXIT_FAILED : 0;
 }
 
 const char *shutdown_stage_name(enum shutdown_stage stage)

@@ -47,7 +47,8 @@ enum shutdown_stage {
 	SHUTDOWN_RUNTIME,
 	SHUTDOWN_LEFTOVERS,
 	SHUTDOWN_LOGGER,
-	SHUTDOWN_FINAL
+	SHUTDOWN_FINAL,
+	SHUTDOWN_STAGES
 };
 
 enum shutdown_group { SHUTDOWN_GROUP_FIRST, SHUTDOWN_GROUP_RUNTIME, SHUTDOWN_GROUP_LOGGER };
@@ -59,7 +60,7 @@ struct shutdown_groups {
 struct shutdown_view {
 	bool first_down; /* no service of the group has a process */
 	bool runtime_down;
-	bool all_down;
+	bool logger_down;
 	bool pods;         /* processes in the pods' cgroup */
 	bool leftovers;    /* processes in any group but PID 1's and the logger's */
 	bool forced;       /* asked a second time */
@@ -92,7 +93,21 @@ bool shutdown_has_work(enum shutdown_stage stage, const struct shutdown_view *vi
 /* When the stage's time is over, CLOCK_BOOTTIME ns. */
 uint64_t shutdown_deadline_ns(enum shutdown_stage stage, const struct shutdown_view *view);
 
-/* "services", "pods", ... for the log and the timeline. */
+/*
+ * What went wrong with a service in a shutdown that began at `began_ns`, seen at its end: a constant
+ * text, NULL: nothing.
+ */
+const char *shutdown_service_fault(const struct world_service *service, uint64_t began_ns);
+
+/*
+ * What keelson-init --container exits with: 0 when it was asked to end. When the node failed by
+ * itself, what the critical service that failed ended with, as shells tell it (its exit status,
+ * 128 and the signal), else SHUTDOWN_EXIT_FAILED.
+ */
+#define SHUTDOWN_EXIT_FAILED 2
+int shutdown_exit_status(const struct plan *plan, const struct world *world, bool failed);
+
+/* "stop services", "stop pods", ... for the log and the timeline. */
 const char *shutdown_stage_name(enum shutdown_stage stage);
 
 #endif

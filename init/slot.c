@@ -8,7 +8,8 @@ enum group { GROUP_ARMED, GROUP_PRIORITY_ZERO, GROUP_REJECTED, GROUP_NEVER };
 
 #define REJECTED_BIT 0x80u
 #define TWIN_BIT 0x40u
-#define VERDICT_MASK 0x3fu
+#define GUILTY_BIT 0x20u
+#define VERDICT_MASK 0x1fu
 #define BITS_PER_SLOT 8u
 
 static bool is_sound(const struct slot_view *view)
@@ -19,6 +20,22 @@ static bool is_sound(const struct slot_view *view)
 static bool is_bootable(const struct slot_view *view)
 {
 	return is_sound(view) && !view->rejected && view->bits.priority && view->bits.tries;
+}
+
+/* It boots, if only as the last resort. */
+static bool is_armed(const struct slot_view *view)
+{
+	return is_sound(view) && !view->rejected && view->bits.priority;
+}
+
+bool slot_is_bootable(const struct slot_view views[SLOT_COUNT], uint32_t slot)
+{
+	return slot < SLOT_COUNT && is_bootable(&views[slot]);
+}
+
+bool slot_is_proven(const struct slot_view views[SLOT_COUNT], uint32_t slot)
+{
+	return slot < SLOT_COUNT && is_bootable(&views[slot]) && views[slot].bits.successful;
 }
 
 static enum group group_of(const struct slot_view *view)
@@ -73,6 +90,9 @@ void slot_judge(const struct slot_table *table,
 		views[i].twin = table->slot[1 - i].present && are_twins(examinations);
 		views[i].rejected = slot_marks_rejects(marks[0], header->root_hash) ||
 				    slot_marks_rejects(marks[1], header->root_hash);
+		views[i].guilty = (marks[i] && marks[i]->reason != SLOT_REASON_NONE) ||
+				  slot_marks_suspects(marks[0], header->root_hash) ||
+				  slot_marks_suspects(marks[1], header->root_hash);
 		if (views[i].verdict == SLOT_SOUND && header->security_epoch < epoch)
 			views[i].verdict = SLOT_OUTDATED;
 	}
@@ -164,7 +184,11 @@ struct slot_choice slot_choose(const struct slot_view views[SLOT_COUNT], int for
 /* A change that writes nothing yet. */
 static struct slot_change unchanged(const struct slot_view views[SLOT_COUNT])
 {
-	return (struct slot_change){.bits = {views[0].bits, views[1].bits}, .reject = -1};
+	return (struct slot_change){
+		.bits = {views[0].bits, views[1].bits},
+		.reject = -1,
+		.suspect = -1,
+	};
 }
 
 static struct slot_change refused(const struct slot_view views[SLOT_COUNT])
@@ -190,8 +214,10 @@ struct slot_change slot_bless(const struct slot_view views[SLOT_COUNT], uint32_t
 
 	if (running >= SLOT_COUNT || !is_sound(&views[running]) || views[running].rejected)
 		return refused(views);
+	/* A good slot gets them back from slot_refill() only. */
+	if (!views[running].bits.successful)
+		change.bits[running].tries = limited_tries(tries);
 	change.bits[running].successful = 1;
-	change.bits[running].tries = limited_tries(tries);
 	if (change.bits[running].priority == 0)
 		change.bits[running].priority = 1;
 	change.raise_epoch = true;
@@ -200,7 +226,7 @@ struct slot_change slot_bless(const struct slot_view views[SLOT_COUNT], uint32_t
 	    views[other].bits.tries == 0) {
 		if (is_sound(&views[other]) && !views[other].bits.successful &&
 		    !views[other].rejected && !views[other].twin)
-			change.reject = (int)other;
+			*(views[other].guilty ? &change.reject : &change.suspect) = (int)other;
 		change.bits[other].priority = 0;
 		change.bits[other].successful = 0;
 	}
@@ -208,21 +234,88 @@ struct slot_change slot_bless(const struct slot_view views[SLOT_COUNT], uint32_t
 	return change;
 }
 
-/* May `slot` be taken out of service: could the other one be booted instead? */
-static bool is_dispensable(const struct slot_view views[SLOT_COUNT], uint32_t slot)
-{
-	return is_bootable(&views[1 - slot]);
-}
-
-struct slot_change slot_reject(const struct slot_view views[SLOT_COUNT], uint32_t slot)
+struct slot_change slot_refill(const struct slot_view views[SLOT_COUNT], uint32_t running,
+			       uint32_t tries)
 {
 	struct slot_change change = unchanged(views);
 
-	if (slot >= SLOT_COUNT || !is_sound(&views[slot]) || !is_dispensable(views, slot) ||
-	    views[slot].twin)
+	if (running >= SLOT_COUNT || !is_armed(&views[running]) || !views[running].bits.successful)
+		return refused(views);
+	change.bits[running].tries = limited_tries(tries);
+	change.write = differ(views, change.bits);
+	return change;
+}
+
+/* May `slot` be taken out of service: does the other one boot, and is it known to be good? */
+static bool is_dispensable(const struct slot_view views[SLOT_COUNT], uint32_t slot, bool force)
+{
+	return slot_is_proven(views, 1 - slot) || (force && is_armed(&views[1 - slot]));
+}
+
+struct slot_change slot_reject(const struct slot_view views[SLOT_COUNT], uint32_t slot, bool force)
+{
+	struct slot_change change = unchanged(views);
+
+	if (slot >= SLOT_COUNT || !is_sound(&views[slot]) || views[slot].twin ||
+	    !is_dispensable(views, slot, force))
 		return refused(views);
 	change.reject = views[slot].rejected ? -1 : (int)slot;
 	change.bits[slot] = (struct gpt_slot_bits){0};
+	change.write = differ(views, change.bits);
+	return change;
+}
+
+/* Priority above the other slot's. */
+static void arm(struct slot_change *change, uint32_t slot, uint32_t tries)
+{
+	struct gpt_slot_bits *other = &change->bits[1 - slot];
+
+	if (other->priority == GPT_ATTRIBUTE_PRIORITY_MAX)
+		other->priority--;
+	change->bits[slot].priority = (uint8_t)(other->priority + 1);
+	change->bits[slot].tries = limited_tries(tries);
+}
+
+struct slot_change slot_switch(const struct slot_view views[SLOT_COUNT], uint32_t slot,
+			       uint32_t tries)
+{
+	struct slot_change change = unchanged(views);
+
+	if (slot >= SLOT_COUNT || !is_sound(&views[slot]) || views[slot].rejected)
+		return refused(views);
+	if (is_bootable(&views[slot]) && slot_is_next(views, slot))
+		return change;
+	arm(&change, slot, tries);
+	change.write = differ(views, change.bits);
+	return change;
+}
+
+bool slot_rollback(const struct slot_view views[SLOT_COUNT], uint32_t running, uint32_t tries,
+		   bool force, struct slot_change steps[2])
+{
+	struct slot_view after[SLOT_COUNT] = {views[0], views[1]};
+	uint32_t other = 1 - running;
+
+	if (running >= SLOT_COUNT || (!force && !slot_is_proven(views, other)))
+		return false;
+	steps[0] = slot_switch(views, other, tries);
+	if (steps[0].refused)
+		return false;
+	for (uint32_t i = 0; i < SLOT_COUNT; i++)
+		after[i].bits = steps[0].bits[i];
+	steps[1] = slot_reject(after, running, force);
+	return !steps[1].refused;
+}
+
+struct slot_change slot_retry(const struct slot_view views[SLOT_COUNT], uint32_t slot,
+			      uint32_t tries, bool force)
+{
+	struct slot_change change = unchanged(views);
+
+	if (slot >= SLOT_COUNT || !is_armed(&views[slot]) || !is_dispensable(views, slot, force))
+		return refused(views);
+	change.bits[slot].successful = 0;
+	change.bits[slot].tries = limited_tries(tries);
 	change.write = differ(views, change.bits);
 	return change;
 }
@@ -241,14 +334,14 @@ struct slot_change slot_refund(const struct slot_view views[SLOT_COUNT], uint32_
 }
 
 struct slot_change slot_install_begin(const struct slot_view views[SLOT_COUNT], uint32_t slot,
-				      int running)
+				      int running, bool force)
 {
 	struct slot_change change = unchanged(views);
 
 	if (slot >= SLOT_COUNT || running == (int)slot || views[slot].verdict == SLOT_ABSENT)
 		return refused(views);
-	/* A sound image is given up only for another that boots. */
-	if (is_sound(&views[slot]) && !is_dispensable(views, slot))
+	/* A sound image is given up only for another that is known to boot. */
+	if (is_sound(&views[slot]) && !is_dispensable(views, slot, force))
 		return refused(views);
 	change.bits[slot] = (struct gpt_slot_bits){0};
 	change.write = differ(views, change.bits);
@@ -259,18 +352,18 @@ struct slot_change slot_install_end(const struct slot_view views[SLOT_COUNT], ui
 				    uint32_t tries)
 {
 	struct slot_change change = unchanged(views);
-	uint32_t other = 1 - slot;
 
 	if (slot >= SLOT_COUNT || !is_sound(&views[slot]) || views[slot].rejected)
 		return refused(views);
-	if (change.bits[other].priority == GPT_ATTRIBUTE_PRIORITY_MAX)
-		change.bits[other].priority--;
-	change.bits[slot] = (struct gpt_slot_bits){
-		.priority = (uint8_t)(change.bits[other].priority + 1),
-		.tries = limited_tries(tries),
-	};
+	arm(&change, slot, tries);
+	change.bits[slot].successful = 0;
 	change.write = differ(views, change.bits);
 	return change;
+}
+
+bool slot_is_next(const struct slot_view views[SLOT_COUNT], uint32_t slot)
+{
+	return slot < SLOT_COUNT && slot_choose(views, -1).boot == (int)slot;
 }
 
 uint32_t slot_views_pack(const struct slot_view views[SLOT_COUNT])
@@ -279,7 +372,7 @@ uint32_t slot_views_pack(const struct slot_view views[SLOT_COUNT])
 
 	for (uint32_t i = 0; i < SLOT_COUNT; i++)
 		packed |= ((uint32_t)views[i].verdict | (views[i].rejected ? REJECTED_BIT : 0) |
-			   (views[i].twin ? TWIN_BIT : 0))
+			   (views[i].twin ? TWIN_BIT : 0) | (views[i].guilty ? GUILTY_BIT : 0))
 			  << BITS_PER_SLOT * i;
 	return packed;
 }
@@ -292,5 +385,6 @@ void slot_views_unpack(uint32_t packed, struct slot_view views[SLOT_COUNT])
 		views[i].verdict = verdict <= SLOT_SOUND ? (enum slot_verdict)verdict : SLOT_ABSENT;
 		views[i].rejected = packed >> BITS_PER_SLOT * i & REJECTED_BIT;
 		views[i].twin = packed >> BITS_PER_SLOT * i & TWIN_BIT;
+		views[i].guilty = packed >> BITS_PER_SLOT * i & GUILTY_BIT;
 	}
 }

@@ -11,8 +11,11 @@
 #include <sys/stat.h>
 #include <sys/vfs.h>
 
+#include "init/cmdline.h"
 #include "init/files.h"
 #include "init/host.h"
+#include "init/kept.h"
+#include "init/labels.h"
 #include "init/modules.h"
 #include "init/node.h"
 #include "init/paths.h"
@@ -20,6 +23,7 @@
 #include "init/watchdog.h"
 #include "mount/apply.h"
 #include "mount/sys.h"
+#include "rootfs-spec/slot_layer.h"
 #include "svc/format.h"
 #include "svc/log.h"
 
@@ -81,17 +85,33 @@ static int mount_bpf(uint32_t index, const struct mount_context *context, const 
 	return error;
 }
 
+/* Asked late: it is the plan's mounts that bring /proc, where there was no initramfs. */
+static bool is_to_be_anew(const struct plan_mount *mount)
+{
+	struct cmdline words;
+
+	if (!(mount->flags & PLAN_MOUNT_MAKE) || node.options.container)
+		return false;
+	cmdline_look(&words);
+	return words.reset_state;
+}
+
 static int mount_one(uint32_t index, const char **passed_over, const char **step)
 {
 	const struct plan_mount *mount = plan_mount(&node.plan, index);
 	const char *target = plan_string(&node.plan, mount->target);
+	bool made = false;
 	const struct mount_context context = {
 		.disk = node.record ? node.record->disk : NULL,
 		.output = -1,
 		.timeout_ns = PROGRAM_NS,
 		.device_deadline_ns = clock_boottime_ns() + DEVICE_WAIT_NS,
+		.slot = node.record ? (node.record->slot ? "b" : "a") : SLOT_LAYER_NO_SLOT,
+		.make_anew = is_to_be_anew(mount),
+		.made = &made,
 		.passed_over = passed_over,
 	};
+	int error;
 
 	if (mount->source_kind == PLAN_SOURCE_NONE && mount->options.count == 0 &&
 	    mounted_already(target, plan_string(&node.plan, mount->type))) {
@@ -100,7 +120,12 @@ static int mount_one(uint32_t index, const char **passed_over, const char **step
 	}
 	if (strcmp(plan_string(&node.plan, mount->type), "bpf") == 0)
 		return mount_bpf(index, &context, step);
-	return mount_apply(&node.plan, index, &context, step);
+	error = mount_apply(&node.plan, index, &context, step);
+	if (made) {
+		kept_in(node.world)->first_boot = 1;
+		log_notice("mount: %s: a new, empty file system was made", target);
+	}
+	return error;
 }
 
 int node_mounts(void)
@@ -230,6 +255,7 @@ int node_host(void)
 	if (node.options.container)
 		return 0;
 	note("limits", "set", host_set_limits());
+	note("node labels", "write", labels_publish(&node.plan, node.record, false));
 	set_clock();
 	return 0;
 }

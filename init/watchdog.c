@@ -7,6 +7,7 @@
 
 #include "mount/child.h"
 #include "mount/sys.h"
+#include "svc/log.h"
 
 #define FEEDS 3u /* in one timeout */
 
@@ -26,6 +27,15 @@ static void take(int fd)
 	watchdog_feed();
 }
 
+static void set_pretimeout(int fd)
+{
+	struct watchdog_info info = {0};
+	int pretimeout_s = WATCHDOG_PRETIMEOUT_S;
+
+	if (sys_ioctl(fd, WDIOC_GETSUPPORT, &info) == 0 && (info.options & WDIOF_PRETIMEOUT))
+		(void)sys_ioctl(fd, WDIOC_SETPRETIMEOUT, &pretimeout_s);
+}
+
 int watchdog_arm(void)
 {
 	int timeout_s = WATCHDOG_TIMEOUT_S;
@@ -35,6 +45,7 @@ int watchdog_arm(void)
 		return -errno;
 	/* Some devices have a fixed timeout: better that one than none. */
 	(void)sys_ioctl(fd, WDIOC_SETTIMEOUT, &timeout_s);
+	set_pretimeout(fd);
 	take(fd);
 	return fd;
 }
@@ -61,4 +72,26 @@ void watchdog_feed(void)
 uint64_t watchdog_feed_ns(void)
 {
 	return feed_ns;
+}
+
+bool watchdog_did_reset(void)
+{
+	int status = 0;
+
+	return watchdog >= 0 && sys_ioctl(watchdog, WDIOC_GETBOOTSTATUS, &status) == 0 &&
+	       (status & WDIOF_CARDRESET);
+}
+
+void watchdog_disarm(void)
+{
+	int off = WDIOS_DISABLECARD;
+	int error = watchdog < 0 ? 0 : sys_ioctl(watchdog, WDIOC_SETOPTIONS, &off);
+
+	if (error)
+		log_warning("watchdog: switch off: %s: it will end the halt", log_errno(error));
+}
+
+bool watchdog_healthy(uint64_t due_ns, uint64_t now_ns)
+{
+	return due_ns >= now_ns || now_ns - due_ns <= WATCHDOG_LATE_NS;
 }
