@@ -46,6 +46,43 @@ static void put_good(uint8_t *sector, bool backup)
 	gpt_encode_header(&gpt, backup, sector);
 }
 
+/* The same table on a disk that is larger: what grows stays a table, and no partition shrinks. */
+static void use_as_grown(void)
+{
+	static struct gpt grown;
+	uint8_t sector[GPT_SECTOR_MAX_BYTES];
+	struct gpt_header again;
+	struct gpt_entry entry, before;
+	uint64_t last_usable = gpt.header.last_usable;
+	uint16_t sequence = 0, next = 0;
+	const char *reason;
+
+	grown = gpt;
+	grown.disk_sectors = DISK_SECTORS + gpt.entries[1] * 16u;
+	grown.primary_fault = NULL;
+	grown.from_backup = gpt.header.lba != 1;
+	grown.primary_entries_lba = gpt.header.entries_lba;
+	grown.backup_lba = gpt.header.other_lba;
+	if (gpt_sequence(&grown, &sequence)) {
+		gpt_count_up(&grown);
+		if (!gpt_sequence(&grown, &next) || !gpt_is_newer(next, sequence))
+			abort();
+	}
+	gpt_same_but_attributes(&gpt, 0, grown.entries, &next);
+	if (gpt_grow(&grown, gpt.entries[0] % 8u) <= 0)
+		return;
+	for (uint32_t i = 0; i < gpt.header.entry_count; i++)
+		if (gpt_entry(&gpt, i, &before) == 0 &&
+		    (gpt_entry(&grown, i, &entry) != 0 || entry.last_lba < before.last_lba ||
+		     entry.first_lba != before.first_lba))
+			abort();
+	gpt_encode_header(&grown, false, sector);
+	if (grown.header.last_usable < last_usable ||
+	    gpt_header_parse(sector, grown.sector_bytes, 1, grown.disk_sectors, &again, &reason) !=
+		    0)
+		abort();
+}
+
 static void use_table(void)
 {
 	uint8_t sector[GPT_SECTOR_MAX_BYTES];
@@ -62,6 +99,7 @@ static void use_table(void)
 	slots_find(&gpt, &slots);
 	for (uint32_t i = 0; i < SLOT_COUNT; i++)
 		slots_set_bits(&gpt, &slots.slot[i], (struct gpt_slot_bits){.priority = 1});
+	use_as_grown();
 	/* What was accepted and is written again is accepted again. */
 	gpt.primary_entries_lba = gpt.backup_entries_lba = gpt.header.entries_lba;
 	gpt.backup_lba = gpt.header.lba == 1 ? gpt.header.other_lba : gpt.header.lba;

@@ -40,6 +40,7 @@ static void put_right(struct slot_header *header)
 	memset(header->name, 0, sizeof(header->name));
 	memset(header->image_version, 0, sizeof(header->image_version));
 	memset(header->root_type, 0, sizeof(header->root_type));
+	memset(header->key_name, 0, sizeof(header->key_name));
 	memset(header->reserved, 0, sizeof(header->reserved));
 	header->name[0] = header->image_version[0] = 'x';
 	memcpy(header->root_type, "erofs", 5);

@@ -20,7 +20,7 @@ work=$(mktemp -d /tmp/keelson-build-test.XXXXXX)
 trap 'rm -rf "$work"' EXIT
 chmod 755 "$work"
 mkdir "$work/programs" "$work/first" "$work/second"
-for program in rootfs-spec/keelson rootfs-spec/keelson-pause init/keelson-init svc/keelson-log svc/keelctl; do
+for program in rootfs-spec/keelson rootfs-spec/keelson-pause init/keelson-init svc/keelson-log init/keelson-slot svc/keelctl; do
 	cp "$KEELSON_BUILD/$program" "$work/programs/"
 done
 keelson=$work/programs/keelson
@@ -220,12 +220,18 @@ state() {
 ok "the state file system is clean" state
 esp() {
 	dd if=out/disk.img of="$work/esp" bs=1M skip="$(($(partition esp start) / 2048))" count=33 status=none
-	fsck.vfat -n "$work/esp" && mcopy -i "$work/esp" ::/keelson/vmlinuz "$work/vmlinuz" &&
-		cmp "$work/vmlinuz" out/vmlinuz &&
-		mcopy -i "$work/esp" ::/keelson/initramfs.zst "$work/initramfs" &&
-		cmp "$work/initramfs" out/initramfs.zst && mtype -i "$work/esp" ::/loader/entries/keelson.conf
+	fsck.vfat -n "$work/esp" && mtype -i "$work/esp" ::/loader/entries/keelson.conf >"$work/entry" || return
+	cat "$work/entry"
+	local vmlinuz initramfs
+	vmlinuz=$(awk '$1 == "linux" { print $2 }' "$work/entry")
+	initramfs=$(awk '$1 == "initrd" { print $2 }' "$work/entry")
+	[ "$vmlinuz" = "/keelson/vmlinuz-$(sha256sum out/vmlinuz | cut -c -16)" ] &&
+		mcopy -i "$work/esp" "::$vmlinuz" "$work/vmlinuz" && cmp "$work/vmlinuz" out/vmlinuz &&
+		[ "$initramfs" = "/keelson/initramfs-$(sha256sum out/initramfs.zst | cut -c -16).zst" ] &&
+		mcopy -i "$work/esp" "::$initramfs" "$work/initramfs" && cmp "$work/initramfs" out/initramfs.zst &&
+		grep -qx "options panic=10 quiet" "$work/entry"
 }
-ok "the ESP holds kernel and initramfs" esp
+ok "the ESP holds kernel and initramfs, and the loader's entry names them" esp
 
 initramfs() {
 	zstd -dcq out/initramfs.zst | cpio -tv --quiet >"$work/list"
@@ -243,7 +249,7 @@ initramfs() {
 			dev/console
 			init
 			keelson/boot.plan
-			keelson/keys/image.der
+			keelson/keys/0.der
 			$(grep '^keelson/modules/' "$work/names")
 		END
 }
@@ -263,7 +269,10 @@ root_files() {
 				"ip6_udp_tunnel.ko overlay.ko udp_tunnel.ko vxlan.ko x_tables.ko xt_comment.ko" ] &&
 			grep -q '^kernel/fs/overlayfs/overlay.ko:' usr/lib/modules/*/modules.dep &&
 			cmp usr/lib/keelson/plan "$OLDPWD/out/node.plan" &&
+			cmp usr/lib/keelson/keys/0.der "$OLDPWD/out/key.der" &&
 			cmp usr/lib/keelson/vmlinuz "$OLDPWD/out/vmlinuz" &&
+			cmp usr/lib/keelson/initramfs.zst "$OLDPWD/out/initramfs.zst" &&
+			[ "$(cat usr/lib/keelson/cmdline)" = "panic=10 quiet" ] &&
 			tar -tf usr/share/test.tar oci-layout index.json
 	)
 }
@@ -290,7 +299,8 @@ own_key() {
 	build node.yaml -o signed --key own.key --cert own.pem || return
 	[ "$(od -An -tu4 -j16 -N4 signed/header.bin | tr -d ' ')" = 384 ] &&
 		cmp <(openssl x509 -in own.pem -outform DER) signed/key.der &&
-		cmp out/root.erofs signed/root.erofs
+		fsck.erofs --extract="$work/signed" signed/root.erofs >/dev/null &&
+		cmp signed/key.der "$work/signed/usr/lib/keelson/keys/0.der" && cmp signed/key.der signed/trusted-0.der
 }
 ok "an image can be signed with one's own key" own_key
 
@@ -359,7 +369,7 @@ occupied() {
 ok "a directory that is no image is not replaced" occupied
 
 missing_tool() {
-	mkdir -p few && for tool in apt-get apt-cache dpkg-deb tar strip depmod; do
+	mkdir -p few && for tool in apt-get apt-cache dpkg-deb tar strip depmod openssl; do
 		ln -sf "$(command -v $tool)" few/
 	done
 	sed 's/hello/other/' node.yaml >tool.yaml

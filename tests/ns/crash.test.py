@@ -7,7 +7,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from nsnode import Node, begin, equal, service  # noqa: E402
+from nsnode import Node, begin, equal, service, system  # noqa: E402
 
 tap = begin()
 MS = 1_000_000
@@ -47,8 +47,21 @@ with tap.case("restart: failure ends with a clean exit, starts again after a cra
     node.run("touch", "/run/go")
     node.wait("clean", "down")
     death = node.wait("dirty", "backoff")["last_death"]
-    assert "signal 11" in death, death
+    equal(death, "killed by SIGSEGV")
     node.wait("never", "failed")
+
+with tap.case("exit statuses: some are a good end, after some nobody starts it again"), Node(
+        service("clean", "wait", "/run/go", "exit", "143", restart="failure", exits_clean=(143,)),
+        service("final", "wait", "/run/go", "exit", "78", restart="always", exits_final=(77, 78)),
+        service("other", "wait", "/run/go", "exit", "79", restart="failure", exits_clean=(143,),
+                exits_final=(78,), backoff_ms=(60000, 60000)),
+        service("once", "exit", "143", kind="oneshot", exits_clean=(143,))) as node:
+    for name in ("clean", "final", "other"):
+        node.wait(name, "up")
+    node.run("touch", "/run/go")
+    for name, state in (("clean", "down"), ("final", "failed"), ("other", "backoff"),
+                        ("once", "done")):
+        equal(node.wait(name, state)["starts"], 1)
 
 with tap.case("a start by name cuts the wait short and forgives a failure"), Node(
         service("flaky", "exit", "1", ready=["notify"], backoff_ms=(60000, 60000)),
@@ -88,8 +101,12 @@ with tap.case("many deaths at once are all seen"), Node(
 
     node.until(all_again, "all twenty are up again")
 
-with tap.case("a critical service that fails ends the node"), Node(
-        service("vital", "exit", "1", ready=["notify"], flags=1, restart="never")) as node:
-    equal(node.unshare.wait(20), 2)
+with tap.case("a critical service that fails takes the node's action"):
+    for action in ("reboot", "poweroff", "halt"):
+        with Node(system("on_critical", action),
+                  service("vital", "exit", "1", ready=["notify"], flags=1, restart="never")) as node:
+            node.unshare.wait(20)
+            assert f"shutdown: {action} at" in node.log(), node.log()
+            assert "vital: critical service failed" in node.log(), node.log()
 
 tap.end()

@@ -3,6 +3,7 @@
 """What services, clients and a machine that is short of everything do to PID 1: nothing. It goes on
 answering, does not spin, and keeps no descriptor longer than it needs it."""
 
+import contextlib
 import os
 import pty
 import signal
@@ -44,12 +45,15 @@ def answers(node, what):
     assert took < ANSWER_S, f"{what}: an answer took {took:.1f} s"
 
 
-def while_frozen(node, done):
-    """Let services go on (/run/go) until they made the file `done`; PID 1 sees it all afterwards."""
+def while_frozen(node, done, dead=None):
+    """Let services go on (/run/go) until they made the file `done`, and until process `dead` (of the
+    node's numbers) is; PID 1 sees it all afterwards."""
     os.kill(node.pid, signal.SIGSTOP)
     try:
         (node.root / "run/go").touch()
         node.until((node.root / done).exists, done)
+        if dead:
+            node.until(lambda: ") Z " in node.file(f"/proc/{dead}/stat"), "it is dead")
     finally:
         os.kill(node.pid, signal.SIGCONT)
 
@@ -112,6 +116,30 @@ with tap.case("a cgroup that somebody removed under a service does not make PID 
     node.done("stop", "mover")
     equal(node.state("mover"), "down")
 
+NEST = """
+import os
+group = "/sys/fs/cgroup/" + open("/proc/self/cgroup").read().split("0::/")[1].strip()
+at = os.open(group, os.O_RDONLY)
+for depth in range(600):
+    os.mkdir("below", dir_fd=at)
+    below = os.open("below", os.O_RDONLY, dir_fd=at)
+    os.close(at)
+    at = below
+for beside in range(800):
+    os.mkdir(str(beside), dir_fd=at)
+"""
+
+with tap.case("groups nested deeper than a path is long hold up neither PID 1 nor the next life"), Node(
+        python("nests", NEST, kind="oneshot")) as node:
+    node.wait("nests", "done")
+    before = cpu_s(node)
+    node.ctl("--no-wait", "restart", "nests")
+    answers(node, "groups in groups")
+    node.until(lambda: node.services_now()["nests"]["starts"] == 2, "it runs again")
+    node.wait("nests", "done")
+    node.until(lambda: not (node.group / "nests").exists(), "nothing is left of it")
+    assert cpu_s(node) - before < 5, f"{cpu_s(node) - before} s of CPU"
+
 LINGER = """
 import os, socket, struct, time
 here = socket.create_server(("127.0.0.1", 0))
@@ -141,6 +169,109 @@ with tap.case("a socket that lingers, sent to the notify socket, holds nobody up
     answers(node, "after a lingering socket")
     before = descriptors(node)
     assert not any("passwd" in name for name in before), before
+
+# The lingering socket lies in the queue of a socket that is sent, or is one of more than fit.
+NESTED = LINGER.replace("socket.send_fds(say, [b\"READY=1\"], [to.fileno(), file, file])", """
+inner, outer = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+socket.send_fds(inner, [b"x"], [to.fileno()])
+inner.close()
+socket.send_fds(say, [b"READY=1"], [outer.fileno()])
+outer.close()""")
+
+with tap.case("a socket that lingers in the queue of another one holds nobody up"), Node(
+        python("nested", NESTED, ready=["notify"])) as node:
+    node.until((node.root / "run/set").exists, "the socket is full")
+    while_frozen(node, "run/sent")
+    node.wait("nested", "up", 10)
+    answers(node, "after a nested lingering socket")
+
+MANY = """
+import os, socket, time
+say = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+say.connect(os.environ["NOTIFY_SOCKET"])
+file = os.open("/etc/passwd", os.O_RDONLY)
+say.send(b"READY=1")
+while True: socket.send_fds(say, [b"STATUS=descriptors"], [file] * 200)
+"""
+
+def open_files(pid):
+    """What its descriptors are; one that is closed meanwhile is none."""
+    names = []
+    for fd in os.listdir(f"/proc/{pid}/fd"):
+        with contextlib.suppress(FileNotFoundError):
+            names.append(os.readlink(f"/proc/{pid}/fd/{fd}"))
+    return names
+
+
+with tap.case("a flood of descriptors: PID 1 never has one, and few children at once"), Node(
+        python("many", MANY, ready=["notify"]),
+        service("web", "notify", "READY=1", "sleep", ready=["notify"])) as node:
+    node.wait("many", "up")
+    node.wait("web", "up")
+    most = 0
+    for _ in range(100):
+        answers(node, "in a flood of descriptors")
+        names = open_files(node.pid)
+        assert not any("passwd" in name for name in names), names
+        children = Path(f"/proc/{node.pid}/task/{node.pid}/children").read_text().split()
+        most = max(most, len(children))
+    assert most <= 2 + 17, f"{most} children"
+    node.done("restart", "web")
+    node.done("stop", "many")
+
+FEW = """
+import os, socket, sys
+held, free = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+say = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+say.connect(os.environ["NOTIFY_SOCKET"])
+open("/run/set", "w")
+while not os.path.exists("/run/go"): pass
+socket.send_fds(say, [b"READY=1"], [held.fileno()])
+held.close()
+open("/run/sent", "w")
+free.recv(1)
+"""
+
+with tap.case("no child can be made to drop what was sent: it is said once, and done when one can"), \
+        Node(python("few", FEW, ready=["notify"], start_ms=60000),
+             service("web", "sleep")) as node:
+    node.until((node.root / "run/set").exists, "it is about to send")
+    limit = ["prlimit", "--pid", str(node.pid)]
+    open_now = {int(fd) for fd in os.listdir(f"/proc/{node.pid}/fd")}
+    unused = next(fd for fd in range(1024) if fd not in open_now)
+    subprocess.run([*limit, f"--nofile={unused}:"], check=True)
+    while_frozen(node, "run/sent")
+    node.until(lambda: "cannot be dropped" in node.log(), "it is said")
+    before = cpu_s(node)
+    time.sleep(1)
+    spent = cpu_s(node) - before
+    assert spent < 0.1, f"{spent} s of CPU in a second"
+    subprocess.run([*limit, "--nofile=1024:"], check=True)
+    node.wait("few", "up", 10)
+    equal(node.log().count("cannot be dropped"), 1, node.log())
+
+LARGE = """
+import os, socket, time
+say = [socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) for _ in range(10)]
+for one in say:
+    one.setsockopt(socket.SOL_SOCKET, 32, 1 << 20) # SO_SNDBUFFORCE
+    one.connect(os.environ["NOTIFY_SOCKET"])
+open("/run/set", "w")
+while not os.path.exists("/run/go"): time.sleep(0.01)
+for one in say: one.send(b"X_LARGE=" + b"x" * 300000)
+after = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+after.connect(os.environ["NOTIFY_SOCKET"])
+after.send(b"READY=1\\nSTATUS=last words")
+open("/run/sent", "w")
+os._exit(0)
+"""
+
+with tap.case("what was said before the death counts, however much was said before it"), Node(
+        python("large", LARGE, kind="oneshot", ready=["notify"], restart="never")) as node:
+    node.until((node.root / "run/set").exists, "it is about to speak")
+    while_frozen(node, "run/sent", node.services_now()["large"]["pid"])
+    node.wait("large", "done", 10)
+    equal(node.services_now()["large"]["status"], "last words")
 
 FLOOD = """
 import os, socket
@@ -194,7 +325,7 @@ with tap.case("clients that wait leave room for one who asks"), Node(
         service("slow", "ignore", "notify", "READY=1", "sleep", ready=["notify"],
                 stop_ms=60000)) as node:
     node.wait("slow", "up")
-    stop = struct.pack("<IIII64s", 1, 4, 0, 0, b"slow")
+    stop = struct.pack("<IIIIQ64s", 3, 4, 0, 0, 0, b"slow")
     waiting = []
     for _ in range(20):
         client = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -218,7 +349,7 @@ with tap.case("without descriptors PID 1 waits for better times, and says so onc
     open_now = {int(fd) for fd in os.listdir(f"/proc/{node.pid}/fd")}
     unused = next(fd for fd in range(1024) if fd not in open_now)
     subprocess.run([*limit, f"--nofile={unused + 1}:"], check=True)
-    client.send(struct.pack("<IIII64s", 1, 3, 1, 0, b"one"))
+    client.send(struct.pack("<IIIIQ64s", 3, 3, 1, 0, 0, b"one"))
     before = cpu_s(node)
     more = [socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) for _ in range(8)]
     for another in more:
@@ -248,7 +379,7 @@ with tap.case("a thousand orphans at once are reaped while clients are answered"
         service("herd", argv=["/bin/sh", "-c", "n=0; while [ $n -lt 1000 ]; do (sleep 1 & ); "
                               "n=$((n+1)); done; touch /run/born; exec sleep 1000"],
                 **PYTHON)) as node:
-    node.until((node.root / "run/born").exists, "all are born", 60)
+    node.until((node.root / "run/born").exists, "all are born", 180)
     answers(node, "while they die")
     node.until(lambda: len(node.members("herd")) == 1, "all are reaped", 60)
     node.wait("herd", "up")

@@ -3,10 +3,14 @@
 """Output: from a service's descriptors to its file, whatever happens to the logger."""
 
 import contextlib
+import fcntl
 import os
 import re
 import signal
+import struct
+import subprocess
 import sys
+import termios
 import time
 from pathlib import Path
 
@@ -93,6 +97,83 @@ with tap.case("a full disk drops with a marker and blocks nobody"), Node(
     node.until(lambda: "bytes dropped: No space left on device" in node.file("/run/full/flood.log"),
                "the marker")
     node.until(lambda: node.file("/run/full/flood.log").endswith("tick\n"), "later lines")
+
+# Lines of 128 bytes from when it is told to until it is told to stop; a last one when they are taken again.
+TALK = """
+import os, time
+def wait(path):
+    while not os.path.exists(path): time.sleep(0.01)
+block, total = (b"x" * 127 + b"\\n") * 64, 4
+wait("/run/talk")
+while not os.path.exists("/run/calm"):
+    total += os.write(1, block)
+    open("/run/total-" + os.sys.argv[1], "w").write(str(total))
+    time.sleep(0.001)
+open("/run/ended-" + os.sys.argv[1], "w").close()
+wait("/run/taken")
+os.write(1, b"end\\n")
+time.sleep(1000)
+"""
+
+
+def talker(name, *when_full):
+    return service(name, argv=[sys.executable, "-S", "-E", "-c",
+                               f"exec(bytes.fromhex('{TALK.encode().hex()}'))", name],
+                   requires=["fifo"], output=("log", f"/run/log/{name}", 1 << 30, 1, *when_full))
+
+
+with tap.case("the logger is held up: who may lose lines does not wait, who may not does, and loses none"), \
+        Node(
+        # Nobody reads there: who writes to it waits, as on a disk that hangs.
+        service("fifo", argv=["/bin/sh", "-c", "mkdir -p /run/log && mkfifo /run/log/hung"],
+                kind="oneshot", **SHELL),
+        logger() + "requires\tfifo\n",
+        service("hung", argv=["/bin/sh", "-c", "head -c 400000 /dev/zero | tr '\\0' 'x' | fold -w 79; "
+                              "exec sleep 1000"],
+                requires=["fifo"], output=("log", "/run/log/hung", BIG, 1), **SHELL),
+        talker("loose", "drop"), talker("strict", "wait")) as node:
+    def total(name):
+        return int(node.file(f"/run/total-{name}") or 0)
+
+    def stands(name):
+        seen = total(name)
+        time.sleep(0.5)
+        return seen > 0 and total(name) == seen
+
+    node.until((node.root / "run/log/hung").is_fifo, "the pipe")
+    with open(os.open(node.root / "run/log/hung", os.O_RDONLY | os.O_NONBLOCK), "rb") as hung:
+        node.until(lambda: struct.unpack("i", fcntl.ioctl(hung, termios.FIONREAD, b"    "))[0] > 60000,
+                   "it is full, and the logger has more for it")
+    node.run("touch", "/run/talk")
+    node.until(lambda: total("loose") > 4 << 20, "it writes far more than there is room for")
+    node.until(lambda: stands("strict"), "it is full, too")
+    before = total("strict")
+    assert before < 1 << 20, before
+    node.until(lambda: total("loose") > 8 << 20, "and goes on")
+    equal(total("strict"), before, "it waits")
+    node.run("touch", "/run/calm")
+    node.until((node.root / "run/ended-loose").exists, "it ends as it likes")
+    reader = subprocess.Popen(["cat", node.root / "run/log/hung"], stdout=subprocess.DEVNULL)
+    # Told without anything that comes after it.
+    node.until(lambda: "bytes dropped" in node.file("/run/log/loose"), "the loss is told")
+    node.until((node.root / "run/ended-strict").exists, "the logger takes again")
+    node.run("touch", "/run/taken")
+    for name in ("loose", "strict"):
+        node.until(lambda n=name: node.file(f"/run/log/{n}").endswith("end\n"), f"all of {name}")
+    reader.kill()
+    reader.wait()
+    marker = re.compile(r"keelson-log: (\d+) bytes dropped: the logger was held up")
+    for name in ("loose", "strict"):
+        lines = texts(node.file(f"/run/log/{name}"))
+        lost = [int(marker.fullmatch(line)[1]) for line in lines if marker.fullmatch(line)]
+        kept = sum(len(line) + 1 for line in lines if not marker.fullmatch(line))
+        if name == "strict":
+            equal((lost, kept), ([], total(name)), "what is in the file of who waits")
+            continue
+        tap.note(f"{sum(lost)} bytes of {total(name)} lost, told by {len(lost)} lines")
+        assert sum(lost) > 4 << 20, lost
+        # A line that is cut by a marker ends twice.
+        assert 0 <= sum(lost) + kept - total(name) <= len(lost), (sum(lost), kept, total(name))
 
 with tap.case("a directory that is not there yet: nothing is lost"), Node(
         logger(),

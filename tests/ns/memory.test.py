@@ -65,14 +65,27 @@ with tap.case(f"PID 1 stays under {RSS_MAX_KIB} KiB"), Node(*NODE) as node:
 with tap.case("its program and its plan are in memory for good: the disk may go"), Node(*NODE) as node:
     node.wait("base", "up")
     smaps = Path(f"/proc/{node.pid}/smaps").read_text()
-    found = 0
+    found = set()
     for mapping in re.split(r"^(?=[0-9a-f]+-[0-9a-f]+ )", smaps, flags=re.M):
-        if not re.search(r"(/keelson-init|/run/plan)$", mapping, re.M):
+        name = re.search(r"/(keelson-init|run/plan)$", mapping, re.M)
+        if not name:
             continue
         fields = dict(re.findall(r"^(\w+):\s+(\d+) kB", mapping, re.M))
         equal(fields["Rss"], fields["Size"], mapping)
         assert " lo " in mapping, mapping
-        found += 1
-    assert found >= 4, smaps
+        found.add((name[1], re.match(r"\S+ (\S+)", mapping)[1]))
+    for wanted in ("keelson-init", "r-xp"), ("keelson-init", "rw-p"), ("run/plan", "r--p"):
+        assert wanted in found, (found, smaps)
+
+with tap.case("PID 1 is never chosen when memory runs out, or says that it may be"), Node(*NODE) as node:
+    node.wait("base", "up")
+    status = Path(f"/proc/{node.pid}/status").read_text()
+    if int(re.search(r"^CapEff:\t(\w+)", status, re.M)[1], 16) >> 24 & 1:  # CAP_SYS_RESOURCE
+        equal(Path(f"/proc/{node.pid}/oom_score_adj").read_text().strip(), "-1000")
+        assert "PID 1 may be killed" not in node.log(), node.log()
+    else:
+        assert "memory: oom_score_adj: PID 1 may be killed" in node.log(), node.log()
+    pid, = node.members("base")
+    equal(Path(f"/proc/{pid}/oom_score_adj").read_text().strip(), "0", "of a service")
 
 tap.end()

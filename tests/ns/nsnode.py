@@ -70,21 +70,48 @@ def begin():
 def service(name, *words, argv=None, ready=(), output=None, **fields):
     """Lines of ns-plan: a service that runs actor.py with `words`, or `argv`.
 
-    ready: "exec", "notify", ("socket", path), ("http", port, path)
+    ready: "exec", "notify", ("socket", path), ("http", port, path), ("fd", number),
+        ("command", program, words...); probe_ms=(every, timeout) of these, before them
     output: "null", "kmsg", or ("log", path, max_bytes, keep)
-    requires, wants, after: names; other fields as ns-plan calls them, tuples for several values
+    requires, wants, after, conflicts: names of services before this one
+    Other fields as ns-plan calls them: a tuple for the values of one line, a list of tuples for
+    several lines (commands are absolute paths, times milliseconds):
+        liveness=[(every, timeout, failures, "http", port, path)], ... "socket", path),
+            ... "command", program, words...)
+        pre, post=[(timeout, flags, program, words...)]; reload_command=(timeout, program, words...)
+        condition=[(kind, flags, value)]; sandbox=[(kind, flags, path, source)]
+        setting=[(file, value, flags)]; limit=[(resource, soft, hard)]
+        timer=(first, every, jitter); watchdog_ms, notify="all", stop_signal, reload_signal
+        exits_clean, exits_final, cpus=(numbers...); scheduler=("fifo", priority)
+        io_priority=("best-effort", level); uid (and gid), gid, groups
+    Of the node, each a line of its own beside the services: system("on_critical", "halt"),
+    "controllers", "healthy" (for_ms, deadline_ms, names...), "pods", "shutdown_ms", ...
     """
     argv = argv or [*ACTOR, *words]
     lines = [["service", name, *argv]]
+    if "probe_ms" in fields:
+        lines.append(["probe_ms", *fields.pop("probe_ms")])
     for probe in ready:
         lines.append(["probe", *([probe] if isinstance(probe, str) else probe)])
     if output:
         lines.append(["output", *([output] if isinstance(output, str) else output)])
-    for kind in ("requires", "wants", "after"):
+    for kind in ("requires", "wants", "after", "conflicts"):
         lines += [[kind, to] for to in fields.pop(kind, ())]
     for key, value in fields.items():
-        lines.append([key, *(value if isinstance(value, (tuple, list)) else [value])])
+        if isinstance(value, list) and value and isinstance(value[0], (tuple, list)):
+            lines += [[key, *values] for values in value]
+        else:
+            lines.append([key, *(value if isinstance(value, (tuple, list)) else [value])])
+    return as_lines(lines)
+
+
+def as_lines(lines):
     return "".join("\t".join(str(field) for field in line) + "\n" for line in lines)
+
+
+def system(key, *values):
+    """A line of ns-plan about the whole node."""
+    return as_lines([[key, *values]])
 
 
 def logger():
@@ -109,18 +136,20 @@ class Node:
         n=0; for d; do n=$((n + 1)); mkdir -p "$d"; mount --move /run/keep$n "$d"; done
         mount -t $KEELSON_CGROUP none /sys/fs/cgroup
         cat >/run/plan
-        exec "$0" --container --plan=/run/plan </dev/null
+        exec $KEELSON_PREFIX "$0" --container --plan=/run/plan $KEELSON_ARGUMENTS </dev/null
     """
 
-    def __init__(self, *services, cgroups=True, stderr=None):
+    def __init__(self, *services, cgroups=True, stderr=None, prefix="", arguments=""):
         self.services = "".join(services)
         self.cgroups = cgroups
         self.stderr = stderr  # None: the log
+        self.prefix = prefix  # a command that executes keelson-init
+        self.arguments = arguments  # further ones of keelson-init
 
     def __enter__(self):
         self.work = Path(tempfile.mkdtemp(prefix="keelson-ns-"))
         plan = self.work / "plan"
-        subprocess.run([MAKE_PLAN, plan], input=self.services, text=True, check=True)
+        self._make_plan(plan)
         self.group = Path(cgroup2_mount()) / self.work.name
         self.group.mkdir()
         self.log_file = open(self.work / "log", "w")
@@ -129,7 +158,8 @@ class Node:
             ["sh", "-c", enter, "sh", "unshare", "--pid", "--mount", "--cgroup", "--net", "--uts",
              "--ipc", "--fork", "--kill-child", "--propagation", "private",
              "sh", "-ec", self.BOOT, INIT, *kept_directories()],
-            env=dict(os.environ, KEELSON_CGROUP="cgroup2" if self.cgroups else "tmpfs"),
+            env=dict(os.environ, KEELSON_CGROUP="cgroup2" if self.cgroups else "tmpfs",
+                     KEELSON_PREFIX=self.prefix, KEELSON_ARGUMENTS=self.arguments),
             stdin=open(plan), stdout=self.log_file, stderr=self.stderr or self.log_file,
             extra_groups=[65533])  # that a service may not inherit
         try:
@@ -141,6 +171,9 @@ class Node:
             self.__exit__()
             raise
         return self
+
+    def _make_plan(self, plan):
+        subprocess.run([MAKE_PLAN, plan], input=self.services, text=True, check=True)
 
     def __exit__(self, *_):
         self.unshare.kill()
@@ -235,7 +268,7 @@ class Node:
     def events(self):
         """The timeline: (name, state) of services in order, and the time of each."""
         timeline = json.loads(self.done("--json", "analyze"))["events"]
-        states = ("down waiting starting up stopping backoff failed done").split()
+        states = ("down waiting starting up stopping backoff failed done scheduled").split()
         return [(event["name"], states[event["state"]], event["start_ns"])
                 for event in timeline if event["kind"] == "service"]
 

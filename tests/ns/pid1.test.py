@@ -52,9 +52,9 @@ for what, plan, reason in (
         ("empty", b"", "size"),
         ("foreign", b"\x7fELF" + PLAN[4:], "verify"),
         ("damaged", PLAN[:200] + bytes([PLAN[200] ^ 1]) + PLAN[201:], "checksum")):
-    with tap.case(f"a {what} plan is refused with a line that says so, and status 1"):
+    with tap.case(f"a {what} plan is refused with a line that says so, and status 125"):
         status, said = boot(plan)
-        equal(status, 1)
+        equal(status, 125)
         assert "keelson: /tmp/keelson-plan-" in said and reason in said, said
 
 
@@ -69,7 +69,7 @@ for what, line, said in (
          "keelson: path: /proc/none/file: make: No such file or directory")):
     with tap.case(f"a {what} that cannot be made ends the boot before any service, and is named"):
         status, log = boot(plan_of(line, service("web", "sleep")))
-        equal(status, 1)
+        equal(status, 125)
         assert said in log, log
         assert "web" not in log, log
 

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The test runner must not be fooled: each case is a program, and what the runner makes of it."""
 
+import json
 import os
 import subprocess
 import sys
@@ -75,8 +76,28 @@ def run_case(program, patterns=()):
     return done.stdout.splitlines()[-1], done.returncode, done.stdout, seconds
 
 
+def unit_case(settings):
+    """The same for a unit program that sleeps for 2 s, with these settings in its source."""
+    with tempfile.TemporaryDirectory() as tree:
+        build = os.path.join(tree, "build")
+        os.makedirs(os.path.join(build, "meson-info"))
+        program, source = os.path.join(build, "unit-case"), os.path.join(tree, "case.c")
+        with open(program, "w", encoding="utf-8") as f:
+            f.write("#!/bin/sh\necho 1..1; sleep 2; echo ok 1\n")
+        os.chmod(program, 0o755)
+        with open(source, "w", encoding="utf-8") as f:
+            f.write(f"/* SPDX-License-Identifier: Apache-2.0 */\n/* {settings} */\n")
+        with open(os.path.join(build, "meson-info/intro-targets.json"), "w", encoding="utf-8") as f:
+            json.dump([{"name": "unit-case", "type": "executable", "filename": [program],
+                        "target_sources": [{"sources": [os.path.join(tree, "made.c"), source]}]}], f)
+        done = subprocess.run([RUNNER, "--stage", "unit", "--build", build,
+                               "--log", os.path.join(tree, "log")], cwd=tree, text=True, check=False,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    return done.stdout
+
+
 def main():
-    print(f"1..{len(CASES) + 3}", flush=True)
+    print(f"1..{len(CASES) + 5}", flush=True)
     number = wrong = 0
 
     def report(name, problem):
@@ -103,6 +124,11 @@ def main():
     report("a failure shows what the program said", "" if "the reason" in output else output)
     _, _, output, _ = run_case("echo 1..1; echo ok 1; echo a detail >&2")
     report("a success is one line", output if "a detail" in output else "")
+    output = unit_case("keelson-test: timeout=0.5")
+    report("a time in the source of a unit program holds", "" if "ran out of time" in output else output)
+    output = unit_case("no setting")
+    report("a unit program without one has the stage's time",
+           "" if "1 passed, 0 failed" in output else output)
     return 1 if wrong else 0
 
 

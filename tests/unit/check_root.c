@@ -114,10 +114,11 @@ static int make_root(void **state)
 	put("/usr/bin/noexec", "text", 4, 0644);
 	put("/usr/bin/script", "#! /bin/gone -e\n", 16, 0755);
 	put("/usr/lib/modules/6.1/modules.dep", modules, sizeof(modules) - 1, 0644);
-	put("/usr/lib/modules/6.1/modules.builtin", "", 0, 0644);
+	put("/usr/lib/modules/6.1/modules.builtin", "kernel/fs/xfs/xfs.ko\n", 21, 0644);
 	put_elf("/sbin/modprobe", NULL, NULL, NULL, 0755);
 	/* An absolute link must be followed inside the root, not on the builder's machine. */
 	return symlink("/usr/bin/good", in_root("/usr/bin/link")) ||
+	       symlink("sbin", in_root("/sbin2")) || symlink("bin", in_root("/usr/bin2")) ||
 	       symlink("/bin/sh", in_root("/usr/bin/outside"));
 }
 
@@ -128,6 +129,12 @@ static int remove_root(void **state)
 }
 
 #define SERVICE(program) HEAD "services: {a: {exec: [" program "], output: none}}\n"
+
+#define HELD(rules)                                                                           \
+	HEAD "services: {a: {exec: [/usr/bin/good], output: none, policy: held}}\npolicies: " \
+	     "{held: {landlock: {" rules "}}}\n"
+#define BESIDE(more) \
+	HEAD "services:\n  a:\n    exec: [/usr/bin/good]\n    output: none\n    " more "\n"
 
 static const struct {
 	const char *text;
@@ -148,8 +155,60 @@ static const struct {
 	 "/usr/bin/loaderless needs the interpreter /lib64/ld-gone.so, which is not in the image"},
 	{SERVICE("/usr/bin/libraryless"), "/usr/bin/libraryless -> libhalf.so needs the library "
 					  "libgone.so, which is not in the image"},
+	{HELD("execute: [/usr, /lib64]"), NULL},
+	{HELD("execute: [/]"), NULL},
+	{HELD("read: [/usr/lib], execute: [/usr/bin/good, /lib64]"), NULL},
+	{HELD("execute: [/usr]"),
+	 "Landlock of policy 'held' lets nobody execute /lib64/ld.so: the service could not start"},
+	{HELD("execute: [/lib64], read: [/usr]"), "Landlock of policy 'held' lets nobody execute "
+						  "/usr/bin/good: the service could not start"},
+	{HELD("execute: [/lib64, /usr/bin]"), "Landlock of policy 'held' lets nobody read "
+					      "/usr/lib/libok.so: the service could not start"},
+	{HELD("execute: [/lib64, /usr/bin/goo, /usr/lib]"),
+	 "Landlock of policy 'held' lets nobody execute /usr/bin/good: the service could not "
+	 "start"},
 	{HEAD "services: {a: {exec: [/usr/bin/good], directory: /srv}}\n",
 	 "the directory /srv is not in the image"},
+	/* What runs beside a service. */
+	{BESIDE("pre: [[/usr/bin/good], [/usr/bin/static]]"), NULL},
+	{BESIDE("pre: [[/usr/bin/good], [/usr/bin/gone]]"), "/usr/bin/gone is not in the image"},
+	{BESIDE("post: [{command: [/usr/bin/loaderless], optional: true}]"),
+	 "/usr/bin/loaderless needs the interpreter /lib64/ld-gone.so, which is not in the image"},
+	{BESIDE("ready: {command: [/usr/bin/noexec]}"), "/usr/bin/noexec is not executable"},
+	{BESIDE("liveness: {command: [/usr/bin/libraryless]}"),
+	 "/usr/bin/libraryless -> libhalf.so needs the library libgone.so, which is not in the "
+	 "image"},
+	{BESIDE("reload: {command: [/usr/bin/script]}"),
+	 "/usr/bin/script needs the interpreter /bin/gone, which is not in the image"},
+	/* What a service sees differently. */
+	{BESIDE("read-only: [/usr, /run/x, /proc/sys, /]"), NULL},
+	{BESIDE("read-only: [/usr/bim]"),
+	 "/usr/bim is not in the image: the service could not start"},
+	{BESIDE("hidden: [/usr/bim]"), NULL},
+	{BESIDE("read-only: [/usr/bin/link]"),
+	 "/usr/bin/link is a symbolic link, which is not followed here"},
+	{BESIDE("hidden: [/sbin2/x]"),
+	 "/sbin2/x goes through /sbin2, a symbolic link, which is not followed here"},
+	{BESIDE("bind: [{from: /srv, to: /usr/lib}]"),
+	 "/srv is not in the image: the service could not start"},
+	{BESIDE("bind: [{from: /usr/lib, to: /srv}]"),
+	 "/srv is not in the image: the service could not start"},
+	{BESIDE("bind: [{from: /usr/lib, to: /srv, optional: true}]"), NULL},
+	{BESIDE("bind: [{from: /run/a, to: /usr/lib}]"), NULL},
+	{BESIDE("read-only: [/opt/made]") "paths: [{path: /opt/made/x, directory: true}]\n"
+					  "mounts: {/opt/made: {type: tmpfs}}\n",
+	 "the mount point /opt/made is not in the image, and its root is read-only"},
+	{BESIDE("hidden: [/run/link, /usr/bin2/x]") "mounts: {/usr: {type: tmpfs}}\n", NULL},
+	{BESIDE("hidden: [/proc/self/environ]"),
+	 "/proc/self/environ goes through /proc/self, a symbolic link, which is not followed here"},
+	{BESIDE("hidden: [/proc/selfish]"), NULL},
+	{BESIDE("private-tmp: true"), "/tmp is not in the image: the service could not start"},
+	{BESIDE("read-only: [/usr/x]") "mounts: {/usr: {type: tmpfs}}\n", NULL},
+	{BESIDE("read-only: [/usr/v/x/y]") "mounts: {/usr/lib: {type: tmpfs}}\npaths: [{path: "
+					   "/run/v, directory: true}]\n",
+	 "/usr/v/x/y is not in the image: the service could not start"},
+	{BESIDE("read-only: [/run/v/x]") "paths: [{path: /run/v, link: /run/w}]\n",
+	 "/run/v/x goes through /run/v, a symbolic link, which is not followed here"},
 	{HEAD "mounts: {/usr: {type: tmpfs}}\n", NULL},
 	{HEAD "mounts: {/mnt: {type: tmpfs}}\n",
 	 "the mount point /mnt is not in the image, and its root is read-only"},
@@ -158,6 +217,15 @@ static const struct {
 	{HEAD "paths: [{path: /srv/x, directory: true}]\n",
 	 "/srv/x cannot be made at boot: it lies on the read-only root"},
 	{HEAD "kernel: {modules: [overlay, br-netfilter]}\n", NULL},
+	/* A file system that is a module. */
+	{HEAD "mounts: {/usr: {type: ext4, source: /dev/vda}}\n",
+	 "the kernel has 'ext4' as a module, which is in none of 'kernel.modules', "
+	 "'kernel.storage', 'kernel.on-demand'"},
+	{HEAD "mounts: {/usr: {type: ext4, source: /dev/vda}}\nkernel: {package: linux, storage: "
+	      "[ext4]}\n",
+	 NULL},
+	{HEAD "mounts: {/usr: {overlay: {}}}\nkernel: {modules: [overlay]}\n", NULL},
+	{HEAD "mounts: {/usr: {type: xfs, source: /dev/vda}}\n", NULL},
 	{HEAD "kernel: {modules: [overlai]}\n", "the kernel has no module 'overlai'"},
 	{HEAD "kernel: {modules: [overlay], on-demand: [overlay, br-netfilter]}\n", NULL},
 	{HEAD "kernel: {on-demand: [overlai]}\n", "the kernel has no module 'overlai'"},

@@ -13,7 +13,6 @@
 #include "init/cmdline.h"
 #include "init/milestones.h"
 #include "init/options.h"
-#include "init/signals.h"
 
 static void words_are_read_as_documented(void **state)
 {
@@ -55,12 +54,25 @@ static void words_are_read_as_documented(void **state)
 	}
 }
 
+static void only_the_whole_word_resets_the_state(void **state)
+{
+	struct cmdline words;
+
+	(void)state;
+	cmdline_parse("quiet keelson.reset=state ro", &words);
+	assert_true(words.reset_state);
+	assert_int_equal(words.complaint_count, 0);
+	cmdline_parse("keelson.reset=states x.keelson.reset=state -- keelson.reset=state", &words);
+	assert_false(words.reset_state);
+}
+
 static void a_wrong_word_is_a_complaint_and_changes_nothing(void **state)
 {
 	static const char *const wrong[] = {
-		"keelson.slot",     "keelson.slot=",      "keelson.slot=c",  "keelson.slot=ab",
-		"keelson.trace=1",  "keelson.trace=",     "keelson.log",     "keelson.log=loud",
-		"keelson.log=6",    "keelson.",           "keelson.slott=a", "keelson.SLOT=a",
+		"keelson.slot",     "keelson.slot=",      "keelson.slot=c",    "keelson.slot=ab",
+		"keelson.reset",    "keelson.reset=",     "keelson.reset=all", "keelson.reset=stat",
+		"keelson.trace=1",  "keelson.trace=",     "keelson.log",       "keelson.log=loud",
+		"keelson.log=6",    "keelson.",           "keelson.slott=a",   "keelson.SLOT=a",
 		"keelson.slot=a=b", "keelson.slot=\"a\"",
 	};
 
@@ -137,41 +149,6 @@ static void a_descriptor_is_a_number_above_the_standard_three(void **state)
 	}
 }
 
-static void signals_mean_what_systemd_documents(void **state)
-{
-	static const struct {
-		uint32_t signal;
-		bool wanted;
-		bool forced;
-		enum control_power action;
-	} cases[] = {
-		{15, true, false, CONTROL_POWEROFF},
-		{30, true, false, CONTROL_POWEROFF},
-		{2, true, false, CONTROL_REBOOT},
-		{37, true, false, CONTROL_HALT},
-		{38, true, false, CONTROL_POWEROFF},
-		{39, true, false, CONTROL_REBOOT},
-		{47, true, true, CONTROL_HALT},
-		{48, true, true, CONTROL_POWEROFF},
-		{49, true, true, CONTROL_REBOOT},
-		{1, false, false, 0},
-		{10, false, false, 0},
-		{34, false, false, 0},
-		{40, false, false, 0},
-	};
-
-	(void)state;
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		struct signal_request request = signal_means(cases[i].signal);
-
-		print_message("# signal %u\n", cases[i].signal);
-		assert_int_equal(request.wanted, cases[i].wanted);
-		assert_int_equal(request.forced, cases[i].forced);
-		if (request.wanted)
-			assert_int_equal(request.action, cases[i].action);
-	}
-}
-
 static void a_milestone_cannot_forge_a_log_line(void **state)
 {
 	char name[MILESTONE_NAME_BYTES];
@@ -192,12 +169,12 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(words_are_read_as_documented),
+		cmocka_unit_test(only_the_whole_word_resets_the_state),
 		cmocka_unit_test(a_wrong_word_is_a_complaint_and_changes_nothing),
 		cmocka_unit_test(complaints_are_bounded),
 		cmocka_unit_test(an_unclosed_quote_ends_with_the_line),
 		cmocka_unit_test(arguments_are_read_and_foreign_ones_noted),
 		cmocka_unit_test(a_descriptor_is_a_number_above_the_standard_three),
-		cmocka_unit_test(signals_mean_what_systemd_documents),
 		cmocka_unit_test(a_milestone_cannot_forge_a_log_line),
 	};
 

@@ -116,7 +116,7 @@ static void a_wrong_command_line_exits_2(void **state)
 	assert_int_equal(RUN(build_command, "a"), COMMAND_USAGE);
 	assert_true(file_has("err", "--output DIR is missing\n"));
 	assert_int_equal(RUN(build_command, "a", "-o", "b", "--key", "k"), COMMAND_USAGE);
-	assert_true(file_has("err", "--key and --cert belong together\n"));
+	assert_true(file_has("err", "--key goes with --cert\n"));
 	assert_int_equal(RUN(build_lock_command, "a", "-o", "b"), COMMAND_USAGE);
 	assert_true(file_has("err", "unknown option -o\n"));
 	assert_false(file_exists("b"));
@@ -198,11 +198,47 @@ static void show_says_where_each_line_comes_from(void **state)
 	assert_int_equal(RUN(command_show, "--schema=html"), COMMAND_USAGE);
 }
 
+static void a_policy_tells_what_it_costs_and_why(void **state)
+{
+	static const char own[] = "keelson: 1\nname: t\npolicies:\n"
+				  "  mine: {extends: containerd, seccomp: {allow: [acct]}, why: "
+				  "{acct: It keeps books.}}\n";
+
+	(void)state;
+	assert_int_equal(RUN(command_policy, "show", "containerd"), COMMAND_OK);
+	assert_true(file_has("out", "containerd\n  capabilities 39 of 41, without sys_module "
+				    "sys_boot\n  filter "));
+	assert_true(file_has("out", "lets 36 of 36 hot calls through without the filter\n"));
+	assert_int_equal(RUN(command_policy, "explain", "kubelet", "reboot"), COMMAND_OK);
+	assert_true(file_has("out", "  @reboot                  errno(EPERM), from containerd\n"
+				    "      They replace or stop the kernel under the signed slot.\n"
+				    "  x86-64   number 169: errno(EPERM)\n"
+				    "  i386     number 88: errno(EPERM)\n"
+				    "  x32      number 169: errno(EPERM)\n"));
+	assert_int_equal(RUN(command_policy, "explain", "kubelet", "read"), COMMAND_OK);
+	assert_true(file_has("out", "x86-64   number 0: allow, without running the filter\n"));
+	assert_int_equal(RUN(command_policy, "explain", "containerd", "cap_sys_boot"), COMMAND_OK);
+	assert_true(file_has("out", "sys_boot                 dropped\n      A node goes down"));
+	assert_int_equal(RUN(command_policy, "explain", "strict"), COMMAND_OK);
+	assert_true(file_has("out", "errno(EPERM) if argument 0 & 0x10000000 == 0x10000000\n"));
+	assert_int_equal(file_write("own.yaml", own, strlen(own), 0644), 0);
+	assert_int_equal(RUN(command_policy, "explain", "mine", "acct", "--spec", "own.yaml"),
+			 COMMAND_OK);
+	assert_true(file_has("out", "acct                     allow\n      It keeps books.\n"));
+	assert_int_equal(RUN(command_policy, "show", "contanerd"), COMMAND_WRONG);
+	assert_true(file_has("err", "unknown policy 'contanerd'\n    did you mean 'containerd'?"));
+	assert_int_equal(RUN(command_policy, "explain", "strict", "rebot"), COMMAND_WRONG);
+	assert_true(file_has("err", "did you mean 'reboot'?"));
+	assert_int_equal(RUN(command_policy, "expalin", "strict"), COMMAND_USAGE);
+	assert_int_equal(RUN(command_policy, "explain"), COMMAND_USAGE);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_right_spec_is_quiet_and_a_wrong_one_exits_1),
 		cmocka_unit_test(a_wrong_command_line_exits_2),
+		cmocka_unit_test(a_policy_tells_what_it_costs_and_why),
 		cmocka_unit_test(compile_writes_a_plan_that_show_reads),
 		cmocka_unit_test(nothing_is_written_when_the_spec_is_wrong),
 		cmocka_unit_test(a_device_is_written_to_and_not_replaced),

@@ -12,6 +12,8 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <fcntl.h>
+#include <sys/file.h>
 
 #include "mount/disk.h"
 #include "tests/unit/gpt_image.h"
@@ -285,6 +287,31 @@ static void another_disk_of_the_same_name_is_not_taken_for_it(void **state)
 	assert_int_equal(disk_reread("vdb", other, &found), -ENODEV);
 }
 
+static void one_writer_at_a_time_has_the_disk(void **state)
+{
+	int other, lock;
+
+	(void)state;
+	lock = disk_lock("vda", 0);
+	assert_true(lock >= 0);
+	assert_true(fcntl(lock, F_GETFD) & FD_CLOEXEC);
+	assert_int_equal(disk_lock("vda", 1), -ETIMEDOUT);
+	close(lock);
+	lock = disk_lock("vda", 1);
+	assert_true(lock >= 0);
+	close(lock);
+	/* udev reads a disk under a shared lock: that is waited for, too. */
+	other = disk_lock("vda", 1);
+	assert_true(other >= 0);
+	assert_int_equal(flock(other, LOCK_SH), 0);
+	assert_int_equal(disk_lock("vda", 1), -ETIMEDOUT);
+	close(other);
+	assert_int_equal(disk_lock("a-name-that-is-too-long-for-a-device-of-linux", 1),
+			 -ENAMETOOLONG);
+	machine.unwritable = true;
+	assert_int_equal(disk_lock("vda", 1), -ENOENT);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -297,6 +324,7 @@ int main(void)
 		TEST(one_slot_that_is_whole_is_enough_at_the_deadline),
 		TEST(bits_that_could_not_be_written_are_written_by_the_next_call),
 		TEST(another_disk_of_the_same_name_is_not_taken_for_it),
+		TEST(one_writer_at_a_time_has_the_disk),
 	};
 
 	return cmocka_run_group_tests_name("disk", tests, NULL, NULL);

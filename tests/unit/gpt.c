@@ -19,6 +19,7 @@
 
 static const uint8_t type_esp[] = GPT_TYPE_ESP;
 static const uint8_t type_state[] = GPT_TYPE_STATE;
+static const uint8_t type_header[] = GPT_TYPE_HEADER;
 #define SECTOR 512ull
 #define IMAGE_BYTES (IMAGE_SECTORS * SECTOR)
 
@@ -592,6 +593,282 @@ static void a_failed_write_is_success_only_if_the_change_counts(void **state)
 	}
 }
 
+/* ---- which of two valid copies is newer ---- */
+
+/* A disk whose table has a slot header, and so a sequence number. */
+static int make_counted_disk(uint32_t sector_bytes, uint16_t sequence)
+{
+	int fd = make_disk(sector_bytes);
+
+	image_entry(&made, 3, type_header, 1001, 1100, (uint64_t)sequence << 48, "header");
+	image_entry(&made, 9, type_header, 1101, 1200, 0x1234ull << 48, "header");
+	assert_int_equal(gpt_write(fd, &made, &step), 0);
+	return fd;
+}
+
+static uint64_t attributes_of(uint32_t index)
+{
+	struct gpt_entry entry;
+
+	assert_int_equal(gpt_entry(&got, index, &entry), 0);
+	return entry.attributes;
+}
+
+static void a_copy_that_cannot_be_written_hides_nothing(void **state)
+{
+	static const uint16_t sequences[] = {0, 7, 32766, 65533, 65534, 65535};
+
+	(void)state;
+	for (uint32_t i = 0; i < 4 * sizeof(sequences) / sizeof(sequences[0]); i++) {
+		uint32_t sector_bytes = sector_sizes[i & 1];
+		bool primary = i & 2;
+		int fd = make_counted_disk(sector_bytes, sequences[i / 4]);
+
+		for (uint64_t value = 1; value <= 5; value++) {
+			assert_int_equal(reread(fd, sector_bytes), 0);
+			assert_int_equal(gpt_set_attributes(&got, 7, value), 0);
+			writes.fail_from = primary ? 0 : 1200ull * sector_bytes;
+			writes.fail_to = primary ? 64ull * sector_bytes : UINT64_MAX;
+			assert_int_equal(gpt_write(fd, &got, &step), 0);
+			assert_true((primary ? got.primary_fault : got.backup_fault) != NULL);
+			assert_int_equal(reread(fd, sector_bytes), 0);
+			assert_int_equal(attributes_of(7), value);
+			assert_int_equal(attributes_of(9), 0x1234ull << 48);
+			assert_int_equal(got.from_backup, primary);
+			assert_true(got.differ);
+			/* It can be read: the kernel shows its partitions. */
+			assert_null(got.primary_fault);
+		}
+		/* Once it can be written again the next write makes both the same. */
+		writes.fail_to = 0;
+		assert_int_equal(gpt_write(fd, &got, &step), 0);
+		assert_int_equal(reread(fd, sector_bytes), 0);
+		assert_false(got.from_backup || got.differ);
+		assert_int_equal(attributes_of(7), 5);
+		close(fd);
+	}
+}
+
+static void write_one_copy(int fd, bool backup)
+{
+	writes.fail_from = backup ? 0 : 1200 * SECTOR;
+	writes.fail_to = backup ? 64 * SECTOR : UINT64_MAX;
+	(void)gpt_write(fd, &got, &step);
+	writes.fail_to = 0;
+}
+
+/* What the kernel shows comes from the primary: nothing else than attributes may be newer. */
+static void a_newer_backup_of_other_partitions_does_not_count(void **state)
+{
+	static const uint32_t changed[] = {0, 16, 32, 40, 56, 126};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(changed) / sizeof(changed[0]); i++) {
+		int fd = make_counted_disk(512, 5);
+
+		assert_int_equal(reread(fd, 512), 0);
+		assert_int_equal(gpt_set_attributes(&got, 7, 99), 0);
+		got.entries[7 * 128 + changed[i]] ^= 1;
+		write_one_copy(fd, true);
+		assert_int_equal(reread(fd, 512), 0);
+		assert_true(got.differ && !got.from_backup);
+		assert_true(attributes_of(7) == 1ull << 59);
+		close(fd);
+	}
+	for (int field = 0; field < 3; field++) {
+		int fd = make_counted_disk(512, 5);
+
+		assert_int_equal(reread(fd, 512), 0);
+		if (field == 0)
+			got.header.first_usable--;
+		else if (field == 1)
+			got.header.last_usable--;
+		else
+			got.header.disk_guid[3] ^= 1;
+		write_one_copy(fd, true);
+		assert_int_equal(reread(fd, 512), 0);
+		assert_true(got.differ && !got.from_backup);
+		close(fd);
+	}
+}
+
+static void without_a_number_or_with_the_same_one_the_primary_counts(void **state)
+{
+	(void)state;
+	for (int counted = 0; counted < 2; counted++) {
+		int fd = counted ? make_counted_disk(512, 5) : make_disk(512);
+
+		assert_int_equal(reread(fd, 512), 0);
+		assert_int_equal(gpt_set_attributes(&got, 7, 99), 0);
+		if (counted)
+			got.entries[3 * 128 + 54]--;
+		write_one_copy(fd, true);
+		assert_int_equal(reread(fd, 512), 0);
+		assert_true(got.differ && !got.from_backup);
+		assert_true(attributes_of(7) == 1ull << 59);
+		close(fd);
+	}
+}
+
+static void newer_wraps_around(void **state)
+{
+	(void)state;
+	assert_true(gpt_is_newer(1, 0));
+	assert_false(gpt_is_newer(0, 1));
+	assert_false(gpt_is_newer(7, 7));
+	assert_true(gpt_is_newer(0, 65535));
+	assert_false(gpt_is_newer(65535, 0));
+	assert_true(gpt_is_newer(32767, 0));
+	assert_false(gpt_is_newer(32768, 0));
+}
+
+/* ---- disks that grew ---- */
+
+static int reread_grown(int fd, uint32_t sector_bytes, uint64_t sectors)
+{
+	assert_int_equal(ftruncate(fd, (off_t)(sectors * sector_bytes)), 0);
+	memset(&got, 0xee, sizeof(got));
+	return gpt_read(fd, sector_bytes, sectors, &got);
+}
+
+static void a_disk_that_grew_is_used_to_its_end(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		uint32_t sector_bytes = sector_sizes[i];
+		uint64_t mib = 1048576 / sector_bytes;
+		uint64_t sectors = 20 * mib + 5;
+		uint64_t table = 16384 / sector_bytes;
+		int fd = make_counted_disk(sector_bytes, 5);
+		struct gpt_entry entry;
+
+		/* The last partition is entry 9. */
+		assert_int_equal(reread_grown(fd, sector_bytes, sectors), 0);
+		assert_int_equal(gpt_grow(&got, 7), 1);
+		assert_int_equal(gpt_entry(&got, 7, &entry), 0);
+		assert_int_equal(entry.last_lba, 1000);
+		assert_int_equal(reread_grown(fd, sector_bytes, sectors), 0);
+		assert_int_equal(gpt_grow(&got, 9), 1);
+		assert_int_equal(gpt_write_grown(fd, &got, &step), 0);
+		assert_int_equal(reread_grown(fd, sector_bytes, sectors), 0);
+		assert_null(got.primary_fault);
+		assert_null(got.backup_fault);
+		assert_false(got.differ);
+		assert_int_equal(got.backup_lba, sectors - 1);
+		assert_int_equal(got.backup_entries_lba, sectors - 1 - table);
+		assert_int_equal(got.header.last_usable, sectors - 2 - table);
+		assert_int_equal(gpt_entry(&got, 9, &entry), 0);
+		assert_int_equal((entry.last_lba + 1) % mib, 0);
+		assert_in_range(entry.last_lba, got.header.last_usable - mib,
+				got.header.last_usable);
+		/* Once is enough. */
+		assert_int_equal(gpt_grow(&got, 9), 0);
+		close(fd);
+	}
+}
+
+static void a_disk_that_did_not_grow_keeps_its_backup_where_it_is(void **state)
+{
+	const uint64_t sectors[] = {IMAGE_SECTORS, IMAGE_SECTORS - 10};
+	int fd = make_counted_disk(512, 5);
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		assert_int_equal(reread_grown(fd, 512, sectors[i]), 0);
+		assert_int_equal(gpt_grow(&got, GPT_NO_ENTRY), 0);
+		assert_int_equal(got.backup_lba, IMAGE_SECTORS - 1);
+	}
+	close(fd);
+}
+
+static void growing_never_takes_what_may_be_somebodys(void **state)
+{
+	int fd = make_counted_disk(512, 5);
+
+	(void)state;
+	assert_int_equal(reread_grown(fd, 512, 2 * IMAGE_SECTORS), 0);
+	/* A partition that other tools see, behind the usable area. */
+	image_entry(&got, 20, type_state, IMAGE_SECTORS - 63, 2 * IMAGE_SECTORS - 40, 0, "x");
+	assert_int_equal(gpt_grow(&got, 9), -EOVERFLOW);
+	assert_int_equal(got.backup_lba, IMAGE_SECTORS - 1);
+	damage(fd, 512 + 60);
+	assert_int_equal(reread_grown(fd, 512, 2 * IMAGE_SECTORS), 0);
+	assert_int_equal(gpt_grow(&got, 9), -EBADMSG);
+	close(fd);
+	/* Grown by less than a table takes: the usable area does not shrink. */
+	for (uint64_t more = 1; more < 70; more++) {
+		fd = make_counted_disk(512, 5);
+		assert_int_equal(reread_grown(fd, 512, IMAGE_SECTORS + more), 0);
+		assert_int_equal(gpt_grow(&got, 9), 1);
+		assert_true(got.header.last_usable >= IMAGE_SECTORS - 64);
+		assert_int_equal(gpt_write_grown(fd, &got, &step), 0);
+		assert_int_equal(reread_grown(fd, 512, IMAGE_SECTORS + more), 0);
+		assert_null(got.backup_fault);
+		close(fd);
+	}
+}
+
+static void a_new_end_that_cannot_be_written_leaves_the_old_backup(void **state)
+{
+	int fd = make_counted_disk(512, 5);
+
+	(void)state;
+	assert_int_equal(reread_grown(fd, 512, 2 * IMAGE_SECTORS), 0);
+	assert_int_equal(gpt_grow(&got, 9), 1);
+	writes.fail_from = IMAGE_BYTES;
+	writes.fail_to = UINT64_MAX;
+	writes.recording = true;
+	assert_int_equal(gpt_write_grown(fd, &got, &step), -EIO);
+	writes.fail_to = 0;
+	assert_int_equal(writes.count, 0);
+	assert_int_equal(reread_grown(fd, 512, 2 * IMAGE_SECTORS), 0);
+	assert_null(got.backup_fault);
+	assert_int_equal(got.backup_lba, IMAGE_SECTORS - 1);
+	close(fd);
+}
+
+/* The disk was copied to a larger one that had a table of its own, whose backup is still there. */
+static void a_foreign_backup_at_the_end_is_not_taken_for_ours(void **state)
+{
+	int fd = make_disk(512);
+	uint8_t sector[512];
+
+	(void)state;
+	assert_int_equal(ftruncate(fd, (off_t)(2 * IMAGE_BYTES)), 0);
+	made.backup_lba = 2 * IMAGE_SECTORS - 1;
+	made.backup_entries_lba = made.backup_lba - 32;
+	image_entry(&made, 7, type_state, 128, 900, 0, "foreign");
+	gpt_encode_header(&made, true, sector);
+	put(fd, made.backup_lba * 512, sector, sizeof(sector));
+	put(fd, made.backup_entries_lba * 512, made.entries, 16384);
+	damage(fd, 512 + 60);
+	assert_int_equal(gpt_read(fd, 512, 2 * IMAGE_SECTORS, &got), 0);
+	assert_int_equal(got.backup_lba, IMAGE_SECTORS - 1);
+	assert_int_equal(gpt_find_name(&got, "state"), 7);
+	close(fd);
+}
+
+static void the_protective_record_grows_and_a_hybrid_one_does_not(void **state)
+{
+	uint8_t sector[GPT_MBR_BYTES] = {
+		[446 + 4] = 0xee, [446 + 8] = 1, [510] = 0x55, [511] = 0xaa};
+	static const uint8_t all[4] = {0xff, 0xff, 0xff, 0xff};
+	static const uint8_t some[4] = {0x33, 0x22, 0x11, 0x00};
+
+	(void)state;
+	assert_true(gpt_mbr_resize(sector, 0x112234));
+	assert_memory_equal(sector + 458, some, 4);
+	assert_false(gpt_mbr_resize(sector, 0x112234));
+	assert_true(gpt_mbr_resize(sector, 1ull << 40));
+	assert_memory_equal(sector + 458, all, 4);
+	sector[446 + 16 + 4] = 0x83;
+	assert_true(gpt_mbr_protects(sector));
+	assert_false(gpt_mbr_resize(sector, 0x112234));
+	sector[446 + 16 + 4] = 0;
+	sector[446 + 8] = 2;
+	assert_false(gpt_mbr_resize(sector, 0x112234));
+}
+
 /* ---- bits and texts ---- */
 
 static void slot_bits_are_where_chromeos_has_them(void **state)
@@ -732,6 +1009,21 @@ int main(void)
 				       reset_writes),
 		cmocka_unit_test_setup(a_failed_write_is_success_only_if_the_change_counts,
 				       reset_writes),
+		cmocka_unit_test_setup(a_copy_that_cannot_be_written_hides_nothing, reset_writes),
+		cmocka_unit_test_setup(a_newer_backup_of_other_partitions_does_not_count,
+				       reset_writes),
+		cmocka_unit_test_setup(without_a_number_or_with_the_same_one_the_primary_counts,
+				       reset_writes),
+		cmocka_unit_test(newer_wraps_around),
+		cmocka_unit_test_setup(a_disk_that_grew_is_used_to_its_end, reset_writes),
+		cmocka_unit_test_setup(a_disk_that_did_not_grow_keeps_its_backup_where_it_is,
+				       reset_writes),
+		cmocka_unit_test_setup(growing_never_takes_what_may_be_somebodys, reset_writes),
+		cmocka_unit_test_setup(a_new_end_that_cannot_be_written_leaves_the_old_backup,
+				       reset_writes),
+		cmocka_unit_test_setup(a_foreign_backup_at_the_end_is_not_taken_for_ours,
+				       reset_writes),
+		cmocka_unit_test(the_protective_record_grows_and_a_hybrid_one_does_not),
 		cmocka_unit_test(slot_bits_are_where_chromeos_has_them),
 		cmocka_unit_test(types_are_the_same_as_text_and_as_bytes),
 		cmocka_unit_test(names_are_made_printable),

@@ -49,8 +49,9 @@ static void make_node(const uint32_t *healthy, size_t count, uint64_t deadline_n
 	assert_int_equal(plan_write_finish(writer, NULL, &bytes, &size, NULL), 0);
 	plan_write_free(writer);
 	assert_int_equal(plan_verify(bytes, size, PLAN_KIND_NODE, &plan, NULL), 0);
-	world = calloc(1, world_size(COUNT));
-	assert_int_equal(world_init(world, world_size(COUNT), &plan), 0);
+	world = calloc(1, world_size(COUNT, plan_count(&plan, PLAN_PROBES)));
+	assert_int_equal(
+		world_init(world, world_size(COUNT, plan_count(&plan, PLAN_PROBES)), &plan), 0);
 }
 
 static int make_usual_node(void **state)
@@ -161,12 +162,20 @@ static void a_failure_of_others_is_not_critical(void **state)
 	expect(3 * S, HEALTH_WAIT, DEADLINE);
 }
 
-static void once_blessed_there_is_nothing_to_decide(void **state)
+static void once_blessed_there_is_nothing_to_decide_but_the_refill(void **state)
 {
+	struct health_view view;
+
 	(void)state;
 	world->blessed_ns = 50 * S;
 	set(KUBELET, SERVICE_DOWN, 60 * S);
-	expect(DEADLINE + S, HEALTH_SETTLED, 0);
+	expect(DEADLINE + S, HEALTH_SETTLED, 50 * S + HEALTH_STABLE_NS);
+	expect(50 * S + HEALTH_STABLE_NS - 1, HEALTH_SETTLED, 50 * S + HEALTH_STABLE_NS);
+	expect(50 * S + HEALTH_STABLE_NS, HEALTH_REFILL, 0);
+	view = health_look(&plan, world, true);
+	view.refilled = true;
+	assert_int_equal(health_step(&view, 100 * HEALTH_STABLE_NS).verdict, HEALTH_SETTLED);
+	assert_int_equal(health_step(&view, 100 * HEALTH_STABLE_NS).wake_ns, 0);
 }
 
 static void without_a_slot_nothing_is_written(void **state)
@@ -209,7 +218,7 @@ int main(void)
 		NODE_TEST(not_healthy_by_the_deadline_is_overdue_and_names_the_service),
 		NODE_TEST(a_critical_failure_counts_at_once_and_for_ever),
 		NODE_TEST(a_failure_of_others_is_not_critical),
-		NODE_TEST(once_blessed_there_is_nothing_to_decide),
+		NODE_TEST(once_blessed_there_is_nothing_to_decide_but_the_refill),
 		NODE_TEST(without_a_slot_nothing_is_written),
 		cmocka_unit_test_teardown(without_a_condition_the_first_up_counts, drop_node),
 		cmocka_unit_test_teardown(without_a_deadline_it_waits_for_ever, drop_node),

@@ -269,13 +269,14 @@ static void a_filled_header_passes_the_nodes_check(void **state)
 	static const uint8_t build_id[32] = {7};
 	const struct verity_tree tree = {
 		.data_blocks = 100, .hash_blocks = 2, .root_hash = {1}, .salt = {2}};
-	const struct signer signer = {.key_id = {3}};
+	const struct signer signer = {
+		.certificate = {.id = {3}, .name = "name of the key", .signature_bytes = 256}};
 	struct header_facts facts = facts_of(&tree, build_id);
 	struct slot_header header;
 	const char *reason = "";
 
 	(void)state;
-	assert_int_equal(header_fill(&facts, &signer, 256, &header), 0);
+	assert_int_equal(header_fill(&facts, &signer, &header), 0);
 	assert_int_equal(slot_header_check(&header, &reason), 0);
 	assert_int_equal(header.data_blocks, 100);
 	assert_int_equal(header.hash_offset_blocks, 1);
@@ -285,7 +286,8 @@ static void a_filled_header_passes_the_nodes_check(void **state)
 	assert_int_equal(header.security_epoch, 9);
 	assert_memory_equal(header.root_hash, tree.root_hash, 32);
 	assert_memory_equal(header.build_id, build_id, 32);
-	assert_memory_equal(header.key_id, signer.key_id, 32);
+	assert_memory_equal(header.key_id, signer.certificate.id, 32);
+	assert_string_equal((char *)header.key_name, "name of the key");
 }
 
 static void a_name_that_does_not_fit_a_header_is_refused(void **state)
@@ -300,9 +302,9 @@ static void a_name_that_does_not_fit_a_header_is_refused(void **state)
 
 	(void)state;
 	facts.name = name; /* 64 bytes: one more than there is room for beside the NUL */
-	assert_int_equal(header_fill(&facts, &signer, 256, &header), -36);
+	assert_int_equal(header_fill(&facts, &signer, &header), -36);
 	facts.name = name + 1;
-	assert_int_equal(header_fill(&facts, &signer, 256, &header), 0);
+	assert_int_equal(header_fill(&facts, &signer, &header), 0);
 }
 
 static void a_tree_takes_the_room_it_was_given(void **state)

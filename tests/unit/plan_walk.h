@@ -8,10 +8,12 @@
 #ifndef KEELSON_TESTS_PLAN_WALK_H
 #define KEELSON_TESTS_PLAN_WALK_H
 
+#include <linux/audit.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "rootfs-spec/plan.h"
+#include "tests/unit/bpf.h"
 
 struct plan_walk {
 	const struct plan *plan;
@@ -47,6 +49,29 @@ static inline void walk_setting(struct plan_walk *walk, uint32_t index)
 	walk->sum += setting->flags;
 }
 
+static inline void walk_command(struct plan_walk *walk, uint32_t index)
+{
+	const struct plan_command *command = plan_command(walk->plan, index);
+
+	walk_assert(command->argv.count &&
+		    plan_list_string(walk->plan, command->argv, 0)[0] == '/');
+	walk_strings(walk, command->argv);
+	walk_assert(command->timeout_ns != 0);
+}
+
+static inline void walk_probes(struct plan_walk *walk, struct plan_list list, int alive)
+{
+	walk_assert(list.count <= PLAN_MAX_PROBES);
+	for (uint32_t i = 0; i < list.count; i++) {
+		const struct plan_probe *probe = plan_probe(walk->plan, list.first + i);
+		walk_string(walk, probe->target);
+		walk_assert((probe->failures != 0) == alive);
+		walk_assert((probe->command != PLAN_NONE) == (probe->kind == PLAN_PROBE_COMMAND));
+		if (probe->command != PLAN_NONE)
+			walk_command(walk, probe->command);
+	}
+}
+
 static inline void walk_system(struct plan_walk *walk)
 {
 	const struct plan_system *system = walk->plan->system;
@@ -66,6 +91,25 @@ static inline void walk_system(struct plan_walk *walk)
 	if (system->logger != PLAN_NONE)
 		walk_assert(plan_service(walk->plan, system->logger)->flags & PLAN_SERVICE_LOGGER);
 	walk_assert(walk->plan->header->kind != PLAN_KIND_NODE || system->shutdown_timeout_ns);
+}
+
+static inline void walk_bytes(struct plan_walk *walk, struct plan_blob blob)
+{
+	const uint8_t *bytes = plan_bytes(walk->plan, blob);
+
+	walk_assert(blob.size_bytes % 8 == 0);
+	for (uint32_t i = 0; i < blob.size_bytes; i++)
+		walk->sum += bytes[i];
+}
+
+/* Any call comes to an end in it, in as many steps as it has instructions. */
+static inline void walk_filter(struct plan_walk *walk, struct plan_blob blob)
+{
+	const struct sock_filter *program = plan_bytes(walk->plan, blob);
+	const struct seccomp_data call = {.nr = 1, .arch = AUDIT_ARCH_X86_64};
+
+	walk_bytes(walk, blob);
+	walk->sum += bpf_run(program, blob.size_bytes / 8, &call, NULL);
 }
 
 static inline void walk_records(struct plan_walk *walk)
@@ -96,16 +140,34 @@ static inline void walk_records(struct plan_walk *walk)
 	}
 	for (uint32_t i = 0; i < plan_count(plan, PLAN_POLICIES); i++) {
 		const struct plan_policy *policy = plan_policy(plan, i);
-		const uint8_t *bytes = plan_bytes(plan, policy->seccomp);
 		walk_string(walk, policy->name);
-		walk_assert(policy->seccomp.size_bytes % 8 == 0);
-		for (uint32_t j = 0; j < policy->seccomp.size_bytes; j++)
-			walk->sum += bytes[j];
+		walk_assert(policy->filters.count <= PLAN_MAX_FILTERS);
+		walk_assert(policy->sandbox.count <= PLAN_MAX_SANDBOX);
+		walk_strings(walk, policy->devices);
+		walk_bytes(walk, policy->device_program);
+		for (uint32_t j = 0; j < policy->filters.count; j++)
+			walk->sum += plan_filter(plan, policy->filters.first + j)->audit_arch;
+		for (uint32_t j = 0; j < policy->landlock.count; j++)
+			walk->sum += plan_landlock(plan, policy->landlock.first + j)->access;
+		for (uint32_t j = 0; j < policy->sandbox.count; j++)
+			walk->sum += plan_sandbox(plan, policy->sandbox.first + j)->kind;
 	}
+	for (uint32_t i = 0; i < plan_count(plan, PLAN_FILTERS); i++)
+		walk_filter(walk, plan_filter(plan, i)->program);
+	for (uint32_t i = 0; i < plan_count(plan, PLAN_LANDLOCK); i++)
+		walk_string(walk, plan_landlock(plan, i)->path);
 	for (uint32_t i = 0; i < plan_count(plan, PLAN_LIMITS); i++)
 		walk_assert(plan_limit(plan, i)->soft <= plan_limit(plan, i)->hard);
 	for (uint32_t i = 0; i < plan_count(plan, PLAN_PROBES); i++)
 		walk_string(walk, plan_probe(plan, i)->target);
+	for (uint32_t i = 0; i < plan_count(plan, PLAN_COMMANDS); i++)
+		walk_command(walk, i);
+	for (uint32_t i = 0; i < plan_count(plan, PLAN_CONDITIONS); i++)
+		walk_string(walk, plan_condition(plan, i)->value);
+	for (uint32_t i = 0; i < plan_count(plan, PLAN_SANDBOX); i++) {
+		walk_assert(walk_string(walk, plan_sandbox(plan, i)->path)[0] == '/');
+		walk_string(walk, plan_sandbox(plan, i)->source);
+	}
 }
 
 static inline void walk_edges(struct plan_walk *walk, uint32_t index)
@@ -116,6 +178,8 @@ static inline void walk_edges(struct plan_walk *walk, uint32_t index)
 	for (uint32_t i = 0; i < service->needs.count; i++) {
 		const struct plan_edge *edge = plan_edge(plan, service->needs.first + i);
 		walk_assert(edge->from == index && edge->to < index);
+		walk_assert(edge->kind != PLAN_EDGE_REQUIRES ||
+			    plan_service(plan, edge->to)->kind != PLAN_SERVICE_TIMER);
 		/* The other half says the same. */
 		const struct plan_list back = plan_service(plan, edge->to)->needed_by;
 		uint32_t found = 0;
@@ -150,9 +214,21 @@ static inline void walk_service(struct plan_walk *walk, uint32_t index)
 		walk_setting(walk, service->cgroup_settings.first + i);
 	for (uint32_t i = 0; i < service->limits.count; i++)
 		walk->sum += plan_limit(plan, service->limits.first + i)->resource;
-	walk_assert(service->probes.count <= 32);
-	for (uint32_t i = 0; i < service->probes.count; i++)
-		walk_string(walk, plan_probe(plan, service->probes.first + i)->target);
+	walk_probes(walk, service->probes, 0);
+	walk_probes(walk, service->liveness, 1);
+	for (uint32_t i = 0; i < service->pre.count; i++)
+		walk_command(walk, service->pre.first + i);
+	for (uint32_t i = 0; i < service->post.count; i++)
+		walk_command(walk, service->post.first + i);
+	if (service->reload_command != PLAN_NONE)
+		walk_command(walk, service->reload_command);
+	for (uint32_t i = 0; i < service->conditions.count; i++)
+		walk->sum += plan_condition(plan, service->conditions.first + i)->kind;
+	for (uint32_t i = 0; i < service->sandbox.count; i++)
+		walk->sum += plan_sandbox(plan, service->sandbox.first + i)->kind;
+	const uint64_t *cpus = plan_bytes(plan, service->affinity);
+	for (uint32_t i = 0; i < service->affinity.size_bytes / 8; i++)
+		walk->sum += cpus[i];
 	for (uint32_t i = 0; i < service->groups.count; i++)
 		walk->sum += *plan_ref(plan, service->groups.first + i);
 	if (service->policy != PLAN_NONE)

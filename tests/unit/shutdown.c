@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The order of a shutdown: what stops before the pods, what after them, and how long each may take. */
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 
 #include "init/shutdown.h"
 #include "rootfs-spec/plan_write.h"
+#include "svc/last.h"
 #include "svc/service.h"
 
 #define S 1000000000ull
@@ -36,6 +39,8 @@ static int make_node(void **state)
 
 		if (i == CONTAINERD || i == KUBELET)
 			service.kill = PLAN_KILL_MAIN;
+		if (i == AGENT)
+			service.flags |= PLAN_SERVICE_CRITICAL;
 		if (i == LOGGER)
 			service.flags |= PLAN_SERVICE_LOGGER;
 		plan_write_service(writer, &service);
@@ -53,8 +58,9 @@ static int make_node(void **state)
 	assert_int_equal(plan_write_finish(writer, NULL, &bytes, &size, NULL), 0);
 	plan_write_free(writer);
 	assert_int_equal(plan_verify(bytes, size, PLAN_KIND_NODE, &plan, NULL), 0);
-	world = calloc(1, world_size(COUNT));
-	assert_int_equal(world_init(world, world_size(COUNT), &plan), 0);
+	world = calloc(1, world_size(COUNT, plan_count(&plan, PLAN_PROBES)));
+	assert_int_equal(
+		world_init(world, world_size(COUNT, plan_count(&plan, PLAN_PROBES)), &plan), 0);
 	shutdown_groups_find(&plan, &groups);
 	return 0;
 }
@@ -88,15 +94,15 @@ static void only_services_with_a_process_hold_a_stage(void **state)
 	static const struct {
 		uint32_t service;
 		enum service_state state;
-		bool first_down, runtime_down, all_down;
+		bool first_down, runtime_down, logger_down;
 	} cases[] = {
-		{KUBELET, SERVICE_UP, false, true, false},
-		{KUBELET, SERVICE_STARTING, false, true, false},
-		{KUBELET, SERVICE_STOPPING, false, true, false},
+		{KUBELET, SERVICE_UP, false, true, true},
+		{KUBELET, SERVICE_STARTING, false, true, true},
+		{KUBELET, SERVICE_STOPPING, false, true, true},
 		{KUBELET, SERVICE_BACKOFF, true, true, true},
 		{KUBELET, SERVICE_FAILED, true, true, true},
 		{PREPARE, SERVICE_DONE, true, true, true},
-		{CONTAINERD, SERVICE_UP, true, false, false},
+		{CONTAINERD, SERVICE_UP, true, false, true},
 		{LOGGER, SERVICE_UP, true, true, false},
 	};
 
@@ -108,7 +114,7 @@ static void only_services_with_a_process_hold_a_stage(void **state)
 		shutdown_look(&plan, world, &groups, &view);
 		assert_int_equal(view.first_down, cases[i].first_down);
 		assert_int_equal(view.runtime_down, cases[i].runtime_down);
-		assert_int_equal(view.all_down, cases[i].all_down);
+		assert_int_equal(view.logger_down, cases[i].logger_down);
 		world->services[cases[i].service].state = SERVICE_DOWN;
 	}
 }
@@ -147,7 +153,7 @@ static void a_stage_lasts_as_long_as_its_work_and_its_time(void **state)
 		assert_int_equal(shutdown_next(stage, &view, cases[i].deadline_ns), stage + 1);
 		view = (struct shutdown_view){.first_down = true,
 					      .runtime_down = true,
-					      .all_down = true,
+					      .logger_down = true,
 					      .began_ns = 100 * S,
 					      .stage_ns = 100 * S,
 					      .budget_ns = 60 * S};
@@ -184,6 +190,27 @@ static void pods_never_get_more_than_half_of_the_budget(void **state)
 	assert_int_equal(shutdown_deadline_ns(SHUTDOWN_PODS_TERM, &view), 130 * S);
 }
 
+static void without_pods_all_the_time_is_for_services(void **state)
+{
+	struct shutdown_view view = busy();
+
+	(void)state;
+	view.pods = false;
+	assert_int_equal(shutdown_deadline_ns(SHUTDOWN_SERVICES, &view), 160 * S);
+}
+
+/* A service that cannot be killed does not hold the logger's stage, too. */
+static void the_logger_is_all_that_its_stage_waits_for(void **state)
+{
+	struct shutdown_view view = busy();
+
+	(void)state;
+	view.logger_down = true;
+	assert_int_equal(shutdown_next(SHUTDOWN_LOGGER, &view, 100 * S), SHUTDOWN_FINAL);
+	view.logger_down = false;
+	assert_int_equal(shutdown_next(SHUTDOWN_LOGGER, &view, 100 * S), SHUTDOWN_LOGGER);
+}
+
 static void forced_means_kill_and_go(void **state)
 {
 	struct shutdown_view view = busy();
@@ -218,6 +245,58 @@ static void the_end_always_comes(void **state)
 	assert_int_equal(shutdown_next(SHUTDOWN_FINAL, &view, now_ns), SHUTDOWN_FINAL);
 }
 
+static void a_service_that_was_killed_or_stays_is_told(void **state)
+{
+	struct world_service *service = &world->services[METRICS];
+
+	(void)state;
+	service->state = SERVICE_DOWN;
+	assert_null(shutdown_service_fault(service, 50 * S));
+	service->last_death = (struct world_death){.at_ns = 60 * S,
+						   .reason = WORLD_REASON_STOP_TIMEOUT};
+	assert_non_null(shutdown_service_fault(service, 50 * S));
+	assert_non_null(shutdown_service_fault(service, 60 * S));
+	/* Of an earlier stop. */
+	assert_null(shutdown_service_fault(service, 61 * S));
+	service->last_death.reason = WORLD_REASON_SHUTDOWN;
+	assert_null(shutdown_service_fault(service, 50 * S));
+	service->state = SERVICE_STOPPING;
+	assert_non_null(shutdown_service_fault(service, 50 * S));
+}
+
+static void exit_status_of_a_container_is_that_of_the_critical_service(void **state)
+{
+	static const struct {
+		int code, status;
+		int expected;
+	} cases[] = {
+		{CLD_EXITED, 1, 1},   {CLD_EXITED, 42, 42},  {CLD_EXITED, 0, SHUTDOWN_EXIT_FAILED},
+		{CLD_KILLED, 9, 137}, {CLD_DUMPED, 11, 139}, {0, 0, SHUTDOWN_EXIT_FAILED},
+	};
+	struct world_service *critical = &world->services[AGENT];
+
+	(void)state;
+	/* Another one that failed is not the reason. */
+	world->services[METRICS].state = SERVICE_FAILED;
+	world->services[METRICS].last_death = (struct world_death){.code = CLD_EXITED, .status = 7};
+	assert_int_equal(shutdown_exit_status(&plan, world, true), SHUTDOWN_EXIT_FAILED);
+	critical->state = SERVICE_FAILED;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		critical->last_death = (struct world_death){.code = cases[i].code,
+							    .status = cases[i].status};
+		assert_int_equal(shutdown_exit_status(&plan, world, true), cases[i].expected);
+		assert_int_equal(shutdown_exit_status(&plan, world, false), 0);
+	}
+}
+
+static void every_stage_has_a_name_that_fits(void **state)
+{
+	(void)state;
+	for (uint32_t stage = SHUTDOWN_NONE; stage < SHUTDOWN_STAGES; stage++)
+		assert_in_range(strlen(shutdown_stage_name((enum shutdown_stage)stage)), 1,
+				LAST_STEP_NAME_BYTES - 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -228,8 +307,16 @@ int main(void)
 		cmocka_unit_test(a_stage_lasts_as_long_as_its_work_and_its_time),
 		cmocka_unit_test(pods_wait_for_kubelet_and_the_runtime_for_pods),
 		cmocka_unit_test(pods_never_get_more_than_half_of_the_budget),
+		cmocka_unit_test(without_pods_all_the_time_is_for_services),
+		cmocka_unit_test(the_logger_is_all_that_its_stage_waits_for),
 		cmocka_unit_test(forced_means_kill_and_go),
 		cmocka_unit_test(the_end_always_comes),
+		cmocka_unit_test_setup_teardown(a_service_that_was_killed_or_stays_is_told,
+						make_node, drop_node),
+		cmocka_unit_test_setup_teardown(
+			exit_status_of_a_container_is_that_of_the_critical_service, make_node,
+			drop_node),
+		cmocka_unit_test(every_stage_has_a_name_that_fits),
 	};
 
 	return cmocka_run_group_tests_name("shutdown", tests, NULL, NULL);

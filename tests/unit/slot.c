@@ -225,14 +225,15 @@ static void every_blessing_leaves_a_good_slot(void **state)
 	struct slot_view views[2];
 
 	(void)state;
-	for (uint32_t n = 0; n < VIEWS * VIEWS * 4; n++) {
+	for (uint32_t n = 0; n < VIEWS * VIEWS * 8; n++) {
 		uint32_t running = n & 1;
 		const struct slot_view *other = &views[1 - running];
 		struct slot_change change;
 
-		views[0] = view_number(n / 4 % VIEWS);
-		views[1] = view_number(n / 4 / VIEWS);
+		views[0] = view_number(n / 8 % VIEWS);
+		views[1] = view_number(n / 8 / VIEWS);
 		views[0].twin = views[1].twin = n >> 1 & 1;
+		views[1 - running].guilty = n >> 2 & 1;
 		change = slot_bless(views, running, 3);
 		if (!sound(&views[running]) || views[running].rejected) {
 			assert_true(change.refused && !change.write && change.reject < 0 &&
@@ -242,7 +243,9 @@ static void every_blessing_leaves_a_good_slot(void **state)
 		assert_false(change.refused);
 		assert_true(change.raise_epoch);
 		assert_int_equal(change.bits[running].successful, 1);
-		assert_int_equal(change.bits[running].tries, 3);
+		/* Full the first time; then a refill fills them. */
+		assert_int_equal(change.bits[running].tries,
+				 views[running].bits.successful ? views[running].bits.tries : 3);
 		assert_true(change.bits[running].priority >= 1);
 		assert_true(change.bits[running].priority >= views[running].bits.priority);
 		assert_true(some_slot_boots(views, change.bits, change.reject));
@@ -255,7 +258,11 @@ static void every_blessing_leaves_a_good_slot(void **state)
 		if (change.reject >= 0) {
 			assert_int_equal(change.reject, 1 - (int)running);
 			assert_true(sound(other) && !other->bits.successful && !other->bits.tries &&
-				    other->bits.priority);
+				    other->bits.priority && other->guilty);
+		}
+		if (change.suspect >= 0) {
+			assert_int_equal(change.suspect, 1 - (int)running);
+			assert_true(!other->guilty && change.reject < 0 && !other->bits.tries);
 		}
 		/* Blessing twice changes nothing more. */
 		views[0].bits = change.bits[0];
@@ -276,20 +283,20 @@ static void rejecting_and_installing_never_take_the_last_slot(void **state)
 		views[0] = view_number(n / 4 % VIEWS);
 		views[1] = view_number(n / 4 / VIEWS);
 		views[0].twin = views[1].twin = n >> 1 & 1;
-		change = slot_reject(views, slot);
+		change = slot_reject(views, slot, n >> 1 & 1);
 		if (!change.refused) {
 			assert_true(some_slot_boots(views, change.bits, (int)slot));
-			assert_true(bootable(&views[1 - slot]));
+			assert_true((n >> 1 & 1) || slot_is_proven(views, 1 - slot));
 			assert_int_equal(change.bits[slot].priority, 0);
 		}
-		change = slot_install_begin(views, slot, 1 - (int)slot);
+		change = slot_install_begin(views, slot, 1 - (int)slot, false);
 		if (!change.refused && sound(&views[slot]))
-			assert_true(bootable(&views[1 - slot]));
+			assert_true(bootable(&views[1 - slot]) && views[1 - slot].bits.successful);
 		if (!change.refused)
 			assert_int_equal(change.bits[slot].priority + change.bits[slot].tries +
 						 change.bits[slot].successful,
 					 0);
-		assert_true(slot_install_begin(views, slot, (int)slot).refused);
+		assert_true(slot_install_begin(views, slot, (int)slot, true).refused);
 		change = slot_install_end(views, slot, 3);
 		assert_int_equal(change.refused, !sound(&views[slot]) || views[slot].rejected);
 		if (!change.refused) {
@@ -302,6 +309,99 @@ static void rejecting_and_installing_never_take_the_last_slot(void **state)
 			assert_int_equal(slot_choose(views, -1).boot, (int)slot);
 		}
 	}
+}
+
+/* ---- the rules that an operator meets ---- */
+
+static void while_an_update_is_on_trial_the_way_back_is_not_touched(void **state)
+{
+	/* b runs and was never healthy; a is what ran before. */
+	struct slot_view views[2] = {VIEW(1, 3, 1, SOUND, 0), VIEW(2, 2, 0, SOUND, 0)};
+	struct slot_change steps[2];
+
+	(void)state;
+	assert_true(slot_install_begin(views, 0, 1, false).refused);
+	assert_true(slot_reject(views, 0, false).refused);
+	assert_true(slot_retry(views, 0, 3, false).refused);
+	/* Somebody takes the risk: a goes, b is known to start at least. */
+	assert_false(slot_install_begin(views, 0, 1, true).refused);
+	/* The other direction is what the trial is for. */
+	assert_false(slot_reject(views, 1, false).refused);
+	assert_true(slot_rollback(views, 1, 3, false, steps));
+	views[1].bits.successful = 1;
+	assert_false(slot_install_begin(views, 0, 1, false).refused);
+	/* An empty or damaged slot may be filled at any time: nothing is lost. */
+	views[1].bits.successful = 0;
+	views[0].verdict = SLOT_UNSOUND;
+	assert_false(slot_install_begin(views, 0, 1, false).refused);
+}
+
+static void rolling_back_arms_the_other_slot_and_rejects_this_one(void **state)
+{
+	struct slot_view views[2] = {VIEW(1, 1, 1, SOUND, 0), VIEW(2, 3, 1, SOUND, 0)};
+	struct slot_change steps[2];
+
+	(void)state;
+	assert_true(slot_rollback(views, 1, 3, false, steps));
+	assert_int_equal(steps[0].bits[0].priority, 3);
+	assert_int_equal(steps[0].bits[0].tries, 3);
+	assert_int_equal(steps[1].reject, 1);
+	assert_int_equal(steps[1].bits[1].priority, 0);
+	assert_int_equal(steps[1].bits[0].priority, 3);
+	views[0].bits.successful = 0;
+	assert_false(slot_rollback(views, 1, 3, false, steps));
+	assert_true(slot_rollback(views, 1, 3, true, steps));
+	views[0].rejected = true;
+	assert_false(slot_rollback(views, 1, 3, true, steps));
+	views[0].rejected = false;
+	views[0].twin = views[1].twin = true;
+	assert_false(slot_rollback(views, 1, 3, true, steps));
+}
+
+static void a_switch_arms_a_slot_above_the_other_and_a_retry_unproves_it(void **state)
+{
+	struct slot_view views[2] = {VIEW(15, 3, 1, SOUND, 0), VIEW(0, 0, 0, SOUND, 0)};
+	struct slot_change change = slot_switch(views, 1, 3);
+
+	(void)state;
+	assert_int_equal(change.bits[1].priority, 15);
+	assert_int_equal(change.bits[0].priority, 14);
+	assert_int_equal(change.bits[1].tries, 3);
+	assert_false(slot_switch(views, 0, 3).write);
+	views[1].verdict = SLOT_UNSIGNED;
+	assert_true(slot_switch(views, 1, 3).refused);
+	views[1] = (struct slot_view)VIEW(1, 3, 1, SOUND, 0);
+	change = slot_retry(views, 0, 3, false);
+	assert_int_equal(change.bits[0].successful, 0);
+	assert_int_equal(change.bits[0].tries, 3);
+	assert_int_equal(change.bits[0].priority, 15);
+}
+
+/* A block that is bad and read late: healthy each time, and dead soon after. */
+static void a_good_slot_that_dies_late_each_time_yields(void **state)
+{
+	struct slot_view views[2] = {VIEW(2, 3, 1, SOUND, 0), VIEW(1, 3, 1, SOUND, 0)};
+
+	(void)state;
+	for (int boot = 0; boot < 4; boot++) {
+		struct slot_choice choice = slot_choose(views, -1);
+		struct slot_change change;
+
+		assert_int_equal(choice.boot, boot < 3 ? 0 : 1);
+		views[0].bits = choice.bits[0];
+		views[1].bits = choice.bits[1];
+		change = slot_bless(views, (uint32_t)choice.boot, 3);
+		assert_int_equal(change.reject, -1);
+		assert_int_equal(change.suspect, -1);
+		views[0].bits = change.bits[0];
+		views[1].bits = change.bits[1];
+	}
+	assert_int_equal(views[0].bits.priority, 0);
+	/* One boot that lasts, and the count begins anew. */
+	views[1].bits.tries = 1;
+	assert_int_equal(slot_refill(views, 1, 3).bits[1].tries, 3);
+	views[1].bits.successful = 0;
+	assert_true(slot_refill(views, 1, 3).refused);
 }
 
 static void a_refund_gives_back_only_what_was_burned(void **state)
@@ -362,6 +462,10 @@ static void a_healthy_slot_is_reached_and_stays(void **state)
 			}
 			views[0].bits = change.bits[0];
 			views[1].bits = change.bits[1];
+			change = slot_refill(views, (uint32_t)choice.boot, 3);
+			assert_false(change.refused);
+			views[0].bits = change.bits[0];
+			views[1].bits = change.bits[1];
 			blessed = choice.boot;
 		}
 		if (reachable)
@@ -381,11 +485,13 @@ static void verdicts_travel_through_the_record(void **state)
 		struct slot_view back[2] = {0};
 
 		views[a % 2].twin = true;
+		views[a / 2 % 2].guilty = true;
 		slot_views_unpack(slot_views_pack(views), back);
 		for (int i = 0; i < 2; i++) {
 			assert_int_equal(back[i].verdict, views[i].verdict);
 			assert_int_equal(back[i].rejected, views[i].rejected);
 			assert_int_equal(back[i].twin, views[i].twin);
+			assert_int_equal(back[i].guilty, views[i].guilty);
 		}
 	}
 }
@@ -438,16 +544,39 @@ static void an_image_that_both_slots_hold_is_never_rejected(void **state)
 	examine_two_sound_slots();
 	slot_judge(&slots, examinations, views);
 	assert_false(views[0].twin || views[1].twin);
+	assert_int_equal(slot_bless(views, 1, 3).suspect, 0);
+	views[0].guilty = true;
 	assert_int_equal(slot_bless(views, 1, 3).reject, 0);
 	examinations[1].block.header = examinations[0].block.header;
 	slot_judge(&slots, examinations, views);
 	assert_true(views[0].twin && views[1].twin);
 	change = slot_bless(views, 1, 3);
 	assert_int_equal(change.reject, -1);
+	assert_int_equal(change.suspect, -1);
 	assert_int_equal(change.bits[0].priority, 0);
 	views[0].bits = (struct gpt_slot_bits){.priority = 1, .tries = 3};
 	views[1].bits = (struct gpt_slot_bits){.priority = 1, .tries = 3};
-	assert_true(slot_reject(views, 0).refused);
+	assert_true(slot_reject(views, 0, true).refused);
+}
+
+static void what_failed_with_a_reason_or_for_the_second_time_is_guilty(void **state)
+{
+	struct slot_view views[2];
+
+	(void)state;
+	examine_two_sound_slots();
+	examinations[0].copies[0].reason = SLOT_REASON_UNHEALTHY;
+	slot_marks_seal(&examinations[0].copies[0], NULL);
+	slot_judge(&slots, examinations, views);
+	assert_true(views[0].guilty);
+	assert_false(views[1].guilty);
+	examine_two_sound_slots();
+	memcpy(examinations[0].copies[0].suspect, examinations[1].block.header.root_hash,
+	       SLOT_DIGEST_BYTES);
+	slot_marks_seal(&examinations[0].copies[0], NULL);
+	slot_judge(&slots, examinations, views);
+	assert_false(views[0].guilty);
+	assert_true(views[1].guilty);
 }
 
 static void an_epoch_below_the_highest_blessed_is_outdated(void **state)
@@ -495,11 +624,16 @@ int main(void)
 		cmocka_unit_test(every_choice_keeps_the_invariants),
 		cmocka_unit_test(every_blessing_leaves_a_good_slot),
 		cmocka_unit_test(rejecting_and_installing_never_take_the_last_slot),
+		cmocka_unit_test(while_an_update_is_on_trial_the_way_back_is_not_touched),
+		cmocka_unit_test(rolling_back_arms_the_other_slot_and_rejects_this_one),
+		cmocka_unit_test(a_switch_arms_a_slot_above_the_other_and_a_retry_unproves_it),
+		cmocka_unit_test(a_good_slot_that_dies_late_each_time_yields),
 		cmocka_unit_test(a_refund_gives_back_only_what_was_burned),
 		cmocka_unit_test(a_healthy_slot_is_reached_and_stays),
 		cmocka_unit_test(verdicts_travel_through_the_record),
 		cmocka_unit_test(a_rejection_counts_in_whichever_slot_it_is_noted),
 		cmocka_unit_test(an_image_that_both_slots_hold_is_never_rejected),
+		cmocka_unit_test(what_failed_with_a_reason_or_for_the_second_time_is_guilty),
 		cmocka_unit_test(an_epoch_below_the_highest_blessed_is_outdated),
 		cmocka_unit_test(what_the_table_does_not_have_is_absent),
 		cmocka_unit_test(marks_that_are_damaged_refuse_nothing),

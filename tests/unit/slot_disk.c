@@ -203,7 +203,9 @@ static void a_header_is_checked_field_by_field(void **state)
 	REFUSED(bad.hash_offset_blocks = 10);
 	REFUSED(bad.salt_bytes = 33);
 	REFUSED((bad.salt_bytes = 31, bad.salt[31] = 1));
-	REFUSED(bad.reserved[1671] = 1);
+	REFUSED(bad.reserved[1607] = 1);
+	REFUSED(bad.key_name[63] = 1);
+	REFUSED(bad.key_name[5] = 27);
 #undef REFUSED
 }
 

@@ -12,18 +12,22 @@
 static inline struct world *small_world(struct plan_writer *writer, struct plan *plan, void **bytes)
 {
 	struct plan_system *system = plan_write_system(writer);
+	struct plan_fault fault;
 	size_t size;
 
 	system->name = plan_write_string(writer, "test");
 	system = plan_write_system(writer);
 	system->shutdown_timeout_ns = 1;
-	assert_int_equal(plan_write_finish(writer, NULL, bytes, &size, NULL), 0);
+	if (plan_write_finish(writer, NULL, bytes, &size, &fault) != 0)
+		fail_msg("%s: %s", plan_section_name(fault.section), fault.reason);
 	plan_write_free(writer);
-	assert_int_equal(plan_verify(*bytes, size, PLAN_KIND_NODE, plan, NULL), 0);
+	if (plan_verify(*bytes, size, PLAN_KIND_NODE, plan, &fault) != 0)
+		fail_msg("%s: %s", plan_section_name(fault.section), fault.reason);
 	uint32_t count = plan_count(plan, PLAN_SERVICES);
-	struct world *world = calloc(1, world_size(count));
+	size = world_size(count, plan_count(plan, PLAN_PROBES));
+	struct world *world = calloc(1, size);
 
-	assert_int_equal(world_init(world, world_size(count), plan), 0);
+	assert_int_equal(world_init(world, size, plan), 0);
 	return world;
 }
 

@@ -15,8 +15,10 @@
 #include <unistd.h>
 
 #include "mount/child.h"
+#include "mount/detach.h"
 #include "mount/state.h"
 #include "rootfs-spec/plan.h"
+#include "rootfs-spec/state_mark.h"
 
 #define SECOND_NS 1000000000ull
 #define IMAGE_BYTES (16 << 20)
@@ -96,7 +98,8 @@ static void an_empty_partition_is_made_into_a_file_system(void **state)
 	if (!have_e2fsprogs())
 		skip();
 	assert_int_equal(state_prepare(image, 0, -1, 30 * SECOND_NS, &step), -EMEDIUMTYPE);
-	assert_int_equal(state_prepare(image, PLAN_MOUNT_MAKE, -1, 30 * SECOND_NS, &step), 0);
+	assert_int_equal(state_prepare(image, PLAN_MOUNT_MAKE, -1, 30 * SECOND_NS, &step),
+			 STATE_MADE);
 	summary = probe();
 	assert_int_equal(summary.presence, EXT4_PRESENT);
 	assert_true(summary.clean && !summary.errors && !summary.journal_replay);
@@ -164,6 +167,143 @@ static void a_check_that_takes_too_long_leaves_it_to_the_kernel(void **state)
 	assert_int_equal(ftruncate(image_fd, 0), 0);
 	assert_int_equal(ftruncate(image_fd, IMAGE_BYTES), 0);
 	assert_int_equal(state_prepare(image, PLAN_MOUNT_MAKE, -1, 1, &step), -ETIMEDOUT);
+	assert_int_equal(state_prepare(image, PLAN_MOUNT_MAKE, -1, 30 * SECOND_NS, &step),
+			 STATE_MADE);
+}
+
+/* ---- the making, cut anywhere ---- */
+
+#define PAGE 4096u
+#define PAGES (IMAGE_BYTES / PAGE)
+
+static uint8_t made_image[IMAGE_BYTES];
+
+static bool is_whole(void)
+{
+	return system("/usr/sbin/e2fsck -fn \"$IMAGE\" >/dev/null 2>&1") == 0;
+}
+
+/* What mkfs leaves on a marked partition, the mark still there. */
+static void make_marked(void)
+{
+	assert_int_equal(state_mark(image, SECOND_NS), 0);
+	assert_int_equal(system("/usr/sbin/mkfs.ext4 -q -F -E nodiscard \"$IMAGE\" 2>/dev/null"),
+			 0);
+	assert_int_equal(pread(image_fd, made_image, IMAGE_BYTES, 0), IMAGE_BYTES);
+	assert_true(state_mark_is(made_image));
+	assert_true(is_whole());
+}
+
+static void write_page(uint32_t page, uint32_t first, uint32_t size)
+{
+	const uint8_t *bytes = made_image + (size_t)page * PAGE + first;
+
+	assert_int_equal(pwrite(image_fd, bytes, size, (off_t)page * PAGE + first), size);
+}
+
+static void is_made_after_all(void)
+{
+	struct ext4_summary summary = probe();
+
+	assert_true(summary.anew || summary.presence == EXT4_EMPTY);
+}
+
+/* The mark is flushed before mkfs begins; then its pages reach the disk in any order. */
+static void a_making_cut_at_any_write_is_begun_anew(void **state)
+{
+	uint32_t seed = 1;
+
+	if (!have_e2fsprogs())
+		skip();
+	make_marked();
+	/* In order, page by page; the first page sector by sector. */
+	assert_int_equal(empty_image(state), 0);
+	is_made_after_all();
+	assert_int_equal(state_mark(image, SECOND_NS), 0);
+	for (uint32_t at = STATE_MARK_BYTES; at < PAGE; at += 512) {
+		write_page(0, at, 512);
+		is_made_after_all();
+	}
+	for (uint32_t page = 1; page < PAGES; page++) {
+		write_page(page, 0, PAGE);
+		is_made_after_all();
+	}
+	/* Any pages, without the others; then it is really made, out of that. */
+	for (unsigned round = 0; round < 12; round++) {
+		assert_int_equal(empty_image(state), 0);
+		assert_int_equal(state_mark(image, SECOND_NS), 0);
+		for (uint32_t page = 0; page < PAGES; page++) {
+			seed = seed * 1103515245u + 12345u;
+			if (seed >> 16 & 1)
+				write_page(page, 0, PAGE);
+		}
+		is_made_after_all();
+		assert_int_equal(state_prepare(image, PLAN_MOUNT_MAKE | PLAN_MOUNT_CHECK, -1,
+					       30 * SECOND_NS, &step),
+				 STATE_MADE);
+		assert_false(probe().anew);
+		assert_true(is_whole());
+	}
+}
+
+/* A mkfs that is killed, by its timeout or with the power, leaves what it had written. */
+static void a_mkfs_that_is_killed_is_run_again(void **state)
+{
+	(void)state;
+	if (!have_e2fsprogs())
+		skip();
+	for (uint64_t ns = 1; ns < SECOND_NS / 50; ns *= 4) {
+		int made = state_prepare(image, PLAN_MOUNT_MAKE, -1, ns, &step);
+
+		assert_true(made == -ETIMEDOUT || made == STATE_MADE);
+		assert_true(made == STATE_MADE || probe().anew || probe().presence == EXT4_EMPTY);
+		assert_int_equal(empty_image(NULL), 0);
+	}
+}
+
+static void what_is_marked_is_made_anew_once(void **state)
+{
+	struct ext4_summary before;
+
+	(void)state;
+	if (!have_e2fsprogs())
+		skip();
+	assert_int_equal(system("/usr/sbin/mkfs.ext4 -q \"$IMAGE\" 2>/dev/null"), 0);
+	before = probe();
+	assert_int_equal(state_mark(image, SECOND_NS), 0);
+	assert_true(probe().anew);
+	/* An image that makes no file systems mounts what is there. */
+	assert_int_equal(state_prepare(image, PLAN_MOUNT_CHECK, -1, SECOND_NS, &step), 0);
+	assert_int_equal(state_prepare(image, PLAN_MOUNT_MAKE, -1, 30 * SECOND_NS, &step),
+			 STATE_MADE);
+	assert_memory_not_equal(probe().uuid, before.uuid, sizeof(before.uuid));
+	assert_false(probe().anew);
+	before = probe();
+	assert_int_equal(state_prepare(image, PLAN_MOUNT_MAKE, -1, 30 * SECOND_NS, &step), 0);
+	assert_memory_equal(probe().uuid, before.uuid, sizeof(before.uuid));
+}
+
+/* Also what is foreign, when somebody says so. */
+static void a_mark_is_a_word_of_its_own(void **state)
+{
+	uint8_t mark[STATE_MARK_BYTES];
+
+	(void)state;
+	write_at(200 << 10, 1);
+	assert_int_equal(state_mark("/nonexistent", SECOND_NS), -ENOENT);
+	assert_int_equal(state_mark(image, SECOND_NS), 0);
+	assert_int_equal(state_prepare(image, 0, -1, SECOND_NS, &step), -EMEDIUMTYPE);
+	if (have_e2fsprogs())
+		assert_int_equal(state_prepare(image, PLAN_MOUNT_MAKE, -1, 30 * SECOND_NS, &step),
+				 STATE_MADE);
+	/* Every bit of it counts. */
+	state_mark_fill(mark);
+	for (unsigned bit = 0; bit < 8 * STATE_MARK_BYTES; bit++) {
+		mark[bit / 8] ^= (uint8_t)(1u << bit % 8);
+		assert_false(state_mark_is(mark));
+		mark[bit / 8] ^= (uint8_t)(1u << bit % 8);
+	}
+	assert_true(state_mark_is(mark));
 }
 
 static void a_device_that_is_not_there_is_an_error(void **state)
@@ -220,6 +360,67 @@ static void timed_work_says_how_it_ended(void **state)
 	assert_true(now_ns() - start < SECOND_NS);
 }
 
+static int looks;
+
+static bool hurries(void)
+{
+	return ++looks >= 3;
+}
+
+static void who_hurries_shortens_what_is_waited_for_and_all_that_comes_after(void **state)
+{
+	struct detach_budget budget = {.step_ns = 20 * SECOND_NS, .hurried_ns = 4 * SECOND_NS};
+
+	(void)state;
+	looks = 0;
+	child_hurry_ns = 0;
+	child_hurries = hurries;
+	alarm(60); /* without it this takes ten minutes */
+	assert_int_equal(run_timed(work_hangs, NULL, 600 * SECOND_NS), -ETIMEDOUT);
+	assert_int_equal(looks, 3); /* what was heard is remembered */
+	assert_int_equal(run_timed(work_hangs, NULL, 600 * SECOND_NS), -ETIMEDOUT);
+	alarm(0);
+	assert_true(child_hurried());
+	budget.began_ns = now_ns();
+	budget.deadline_ns = budget.began_ns + 600 * SECOND_NS;
+	assert_int_equal(detach_step_ns(&budget), CHILD_HURRIED_NS);
+	budget.began_ns -= 10 * SECOND_NS;
+	child_hurry_ns = now_ns() - 5 * SECOND_NS;
+	assert_int_equal(detach_step_ns(&budget), 0);
+	child_hurries = NULL;
+	child_hurry_ns = 0;
+	assert_true(detach_step_ns(&budget) > 19 * SECOND_NS);
+}
+
+static int work_has(void *fd)
+{
+	return fcntl(*(int *)fd, F_GETFD) < 0 ? -EBADF : 0;
+}
+
+static void a_child_has_no_descriptor_that_it_does_not_need(void **state)
+{
+	int fds[5], pidfd;
+
+	(void)state;
+	for (int i = 0; i < 5; i++)
+		fds[i] = fcntl(0, F_DUPFD_CLOEXEC, 3);
+	assert_int_equal(run_timed(work_has, &fds[4], 10 * SECOND_NS), 0);
+	child_keeps = fds[1];
+	for (int i = 0; i < 5; i++) {
+		assert_int_equal(run_timed(work_has, &fds[i], 10 * SECOND_NS), i == 1 ? 0 : -EBADF);
+		assert_true(child_start_keeping(work_has, &fds[i], fds[3], &pidfd) > 0);
+		assert_int_equal(child_finish(pidfd, 10 * SECOND_NS),
+				 i == 1 || i == 3 ? 0 : -EBADF);
+		close(pidfd);
+	}
+	child_keeps = 2; /* the log goes to the standard error */
+	assert_int_equal(run_timed(work_has, &fds[0], 10 * SECOND_NS), -EBADF);
+	assert_int_equal(run_timed(work_has, &(int){2}, 10 * SECOND_NS), 0);
+	child_keeps = -1;
+	for (int i = 0; i < 5; i++)
+		close(fds[i]);
+}
+
 static void a_childs_death_is_not_caught_by_its_parents_handler(void **state)
 {
 	sigset_t blocked, before;
@@ -272,8 +473,14 @@ int main(void)
 				       empty_image),
 		cmocka_unit_test_setup(a_check_that_takes_too_long_leaves_it_to_the_kernel,
 				       empty_image),
+		cmocka_unit_test_setup(a_making_cut_at_any_write_is_begun_anew, empty_image),
+		cmocka_unit_test_setup(a_mkfs_that_is_killed_is_run_again, empty_image),
+		cmocka_unit_test_setup(what_is_marked_is_made_anew_once, empty_image),
+		cmocka_unit_test_setup(a_mark_is_a_word_of_its_own, empty_image),
 		cmocka_unit_test(a_device_that_is_not_there_is_an_error),
 		cmocka_unit_test(timed_work_says_how_it_ended),
+		cmocka_unit_test(who_hurries_shortens_what_is_waited_for_and_all_that_comes_after),
+		cmocka_unit_test(a_child_has_no_descriptor_that_it_does_not_need),
 		cmocka_unit_test(a_childs_death_is_not_caught_by_its_parents_handler),
 		cmocka_unit_test(a_program_says_how_it_ended),
 	};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The texts that svc/ reads and writes: notify, cgroup and proc files, HTTP answers, stamps. */
+/* The texts that svc/ reads and writes: cgroup and proc files, stamps. */
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -21,9 +21,7 @@
 #include "svc/confine.h"
 #include "svc/death.h"
 #include "svc/format.h"
-#include "svc/notify.h"
 #include "svc/process.h"
-#include "svc/ready.h"
 #include "svc/show.h"
 #include "svc/stamp.h"
 #include "svc/stream.h"
@@ -35,59 +33,6 @@ static char *exact(const char *text, size_t size)
 
 	memcpy(copy, text, size);
 	return copy;
-}
-
-static void notify_messages_are_understood(void **state)
-{
-	static const struct {
-		const char *text;
-		bool ready;
-		const char *status; /* NULL: none */
-	} cases[] = {
-		{"READY=1", true, NULL},
-		{"READY=1\n", true, NULL},
-		{"STATUS=first\nREADY=1", true, "first"},
-		{"READY=1\nSTATUS=", true, ""},
-		{"READY=0", false, NULL},
-		{"READY=10", false, NULL},
-		{"XREADY=1", false, NULL},
-		{" READY=1", false, NULL},
-		{"STOPPING=1\nREADY=1", true, NULL},
-		{"MAINPID=1\nWATCHDOG=1\nFDSTORE=1\n\n\nRELOADING=1", false, NULL},
-		{"", false, NULL},
-		{"\n\n", false, NULL},
-		{"=", false, NULL},
-		{"STATUS=a\tb\033[31m", false, "a?b?[31m"},
-		{"STATUS=a\xc2\x9b"
-		 "31m \xc3\xa9",
-		 false, "a??31m ??"},
-		{"STATUS=0123456789012345678901234567890123456789012345678901234567890123456789",
-		 false, "012345678901234567890123456789012345678901234567890123456789012"},
-	};
-
-	(void)state;
-	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-		size_t size = strlen(cases[i].text);
-		char *text = exact(cases[i].text, size);
-		struct notify_message message;
-
-		notify_parse(text, size, &message);
-		free(text);
-		assert_int_equal(message.ready, cases[i].ready);
-		assert_int_equal(message.has_status, cases[i].status != NULL);
-		assert_string_equal(message.status, cases[i].status ? cases[i].status : "");
-	}
-}
-
-static void a_nul_within_a_message_ends_nothing(void **state)
-{
-	static const char text[] = "STATUS=a\0b\nREADY=1";
-	struct notify_message message;
-
-	(void)state;
-	notify_parse(text, sizeof text - 1, &message);
-	assert_true(message.ready);
-	assert_string_equal(message.status, "a?b");
 }
 
 static void populated_is_read(void **state)
@@ -117,6 +62,48 @@ static void populated_is_read(void **state)
 	}
 }
 
+static void counters_of_a_group_are_read(void **state)
+{
+	static const struct {
+		const char *text;
+		int error;
+		uint64_t value;
+	} cases[] = {
+		{"low 0\nhigh 1\nmax 2\noom 3\noom_kill 4\noom_group_kill 5\n", 0, 4},
+		{"oom_group_kill 5\noom_kill 0\n", 0, 0},
+		{"oom_kill 12345678901", 0, 12345678901},
+		{"oom 3\noom_group_kill 5\n", -EBADMSG, 0},
+		{"oom_kill \n", -EBADMSG, 0},
+		{"oom_kill 4x\n", -EBADMSG, 0},
+		{"oom_kill -1\n", -EBADMSG, 0},
+		{"oom_kill 99999999999999999999999\n", -EBADMSG, 0},
+		{"", -EBADMSG, 0},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		size_t size = strlen(cases[i].text);
+		char *text = exact(cases[i].text, size);
+		uint64_t value = 77;
+
+		assert_int_equal(cgroup_parse_counter(text, size, "oom_kill ", &value),
+				 cases[i].error);
+		if (cases[i].error == 0)
+			assert_int_equal(value, cases[i].value);
+		free(text);
+	}
+}
+
+static void a_setting_may_begin_with_a_device(void **state)
+{
+	(void)state;
+	assert_int_equal(cgroup_device_length("/dev/vda rbps=1 wbps=2"), strlen("/dev/vda"));
+	assert_int_equal(cgroup_device_length("/dev/vda"), strlen("/dev/vda"));
+	assert_int_equal(cgroup_device_length("254:0 rbps=1"), 0);
+	assert_int_equal(cgroup_device_length("default 100"), 0);
+	assert_int_equal(cgroup_device_length(""), 0);
+}
+
 static void the_v2_path_of_a_process_is_read(void **state)
 {
 	char path[CGROUP_PATH_BYTES], longest[2 * CGROUP_PATH_BYTES];
@@ -129,6 +116,10 @@ static void the_v2_path_of_a_process_is_read(void **state)
 		{"0::/\n", 0, ""},
 		{"9:name=systemd:/x\n4:memory:/y\n0::/a/b\n", 0, "a/b"},
 		{"0::/a b\n", 0, "a b"},
+		{"0::/web (deleted)\n", 0, "web"},
+		{"0::/a (deleted)/b\n", 0, "a (deleted)/b"},
+		{"0::/ (deleted)\n", 0, ""},
+		{"0::/(deleted)\n", 0, "(deleted)"},
 		{"10::/a\n", -ENOENT, NULL},
 		{"4:memory:/0::/x\n", -ENOENT, NULL},
 		{"", -ENOENT, NULL},
@@ -214,30 +205,6 @@ static void what_a_process_may_do_is_read(void **state)
 	assert_string_equal(process_capability_name(21), "cap_sys_admin");
 	assert_string_equal(process_capability_name(40), "cap_checkpoint_restore");
 	assert_null(process_capability_name(41));
-}
-
-static void an_http_answer_is_judged_by_its_status(void **state)
-{
-	static const struct {
-		const char *text;
-		int verdict;
-	} cases[] = {
-		{"HTTP/1.1 200 OK\r\n", 1},
-		{"HTTP/1.0 200", 1},
-		{"HTTP/1.1 503 No\r\n", -EPROTO},
-		{"HTTP/1.1 20", 0},
-		{"", 0},
-		{"H", 0},
-		{"SSH-2.0-Open", -EPROTO},
-		{"HTTP/2.0 200", -EPROTO},
-		{"HTTP/1.x 200", -EPROTO},
-		{"HTTP/1.1 404 ", -EPROTO},
-	};
-
-	(void)state;
-	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
-		assert_int_equal(ready_parse_answer(cases[i].text, strlen(cases[i].text)),
-				 cases[i].verdict);
 }
 
 static void deaths_are_told_in_words(void **state)
@@ -507,14 +474,13 @@ static void output_stays_in_its_pipe_until_it_is_written(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(notify_messages_are_understood),
-		cmocka_unit_test(a_nul_within_a_message_ends_nothing),
 		cmocka_unit_test(populated_is_read),
+		cmocka_unit_test(counters_of_a_group_are_read),
+		cmocka_unit_test(a_setting_may_begin_with_a_device),
 		cmocka_unit_test(the_v2_path_of_a_process_is_read),
 		cmocka_unit_test(a_group_contains_itself_and_what_is_below),
 		cmocka_unit_test(the_start_time_is_field_22_whatever_the_name),
 		cmocka_unit_test(what_a_process_may_do_is_read),
-		cmocka_unit_test(an_http_answer_is_judged_by_its_status),
 		cmocka_unit_test(deaths_are_told_in_words),
 		cmocka_unit_test(format_text_writes_what_printf_would),
 		cmocka_unit_test(every_line_gets_one_stamp),

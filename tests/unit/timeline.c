@@ -60,6 +60,7 @@ static void a_trace_line_says_the_whole_event(void **state)
 		{.kind = TIMELINE_SLOT, .start_ns = 5, .name = "burned a"},
 		{.kind = TIMELINE_MILESTONE, .start_ns = 6, .name = "pod"},
 		{.kind = TIMELINE_MOUNT, .start_ns = 7, .end_ns = 8, .name = "/var"},
+		{.kind = TIMELINE_BOOTSTRAP, .start_ns = 9, .end_ns = 10, .name = "root"},
 	};
 
 	(void)state;
@@ -106,6 +107,7 @@ static void other_lines_are_no_trace_lines(void **state)
 
 /* mounts, then base and alone together, then top after base; top needs two tries. */
 static const struct timeline_event boot[] = {
+	{.kind = TIMELINE_BOOTSTRAP, .start_ns = 900 * MS, .end_ns = 3900 * MS, .name = "root"},
 	{.kind = TIMELINE_PHASE, .start_ns = 100 * MS, .end_ns = 200 * MS, .name = "mounts"},
 	{.kind = TIMELINE_MOUNT, .start_ns = 110 * MS, .end_ns = 120 * MS, .name = "/etc"},
 	{.kind = TIMELINE_MOUNT, .start_ns = 120 * MS, .end_ns = 190 * MS, .name = "/var"},
@@ -173,6 +175,8 @@ static void the_picture_is_as_drawn(void **state)
 		"service   base                    0.200    0.100  |     ====           |\n"
 		"service   alone                   0.200    0.150  |     =====          |\n"
 		"service   top                     0.500    0.200  |     .........======|\n"
+		"\nbefore the kexec, by the clock of the first kernel\n"
+		"  root                     started    0.900 s, took    3.000 s\n"
 		"\ncritical path\n"
 		"  base                     started    0.200 s, took    0.100 s\n"
 		"  top                      started    0.500 s, took    0.200 s "

@@ -16,6 +16,7 @@
 #include "mount/hash.h"
 #include "mount/verity.h"
 #include "rootfs-spec/sha256.h"
+#include "rootfs-spec/verity_format.h"
 
 #define BLOCK 4096ull
 
@@ -154,8 +155,8 @@ static int remove_tree(void **state)
 
 static void veritysetups_superblock_is_read(void **state)
 {
-	uint8_t block[VERITY_SUPERBLOCK_BYTES];
-	uint8_t bad[VERITY_SUPERBLOCK_BYTES];
+	uint8_t block[sizeof(struct verity_superblock)];
+	uint8_t bad[sizeof(struct verity_superblock)];
 	static const uint32_t fields[] = {0, 8, 12, 32, 64, 68, 72, 80, 88, 94};
 
 	(void)state;

@@ -68,11 +68,26 @@ static void it_is_fed_while_a_child_is_waited_for(void **state)
 	child_waiting = NULL;
 }
 
+/* A node with hundreds of mounts: each of its children is quick, all of them take a minute. */
+static void it_is_fed_while_many_quick_children_are_waited_for(void **state)
+{
+	useconds_t short_us = 100000;
+
+	(void)state;
+	child_waiting = count;
+	fed = 0;
+	for (int i = 0; i < 25; i++)
+		assert_int_equal(run_timed(sleep_for, &short_us, 10000 * MS), 0);
+	assert_in_range(fed, 2, 9);
+	child_waiting = NULL;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(one_that_does_not_tell_its_timeout_has_the_usual),
 		cmocka_unit_test(it_is_fed_while_a_child_is_waited_for),
+		cmocka_unit_test(it_is_fed_while_many_quick_children_are_waited_for),
 	};
 
 	return cmocka_run_group_tests_name("watchdog", tests, without_one_nothing_is_fed, NULL);

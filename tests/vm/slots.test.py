@@ -222,6 +222,9 @@ def tables(tap, bench):
         with bench.boot(disk, reboot=False) as machine:
             settle(machine)
             contains(machine.text(), "primary partition table", "console")
+            agent = Agent(machine).wait()  # without a name it would hang up before it is heard
+            agent.send("keelctl poweroff")
+            machine.ended(30)
         equal(disk.slots()["a"][1:], (TRIES, True), "slot a, in both copies again")
     with tap.case("with the backup damaged the primary boots"):
         disk = bench.disk()

@@ -4,6 +4,8 @@
     machine.py  start QEMU, follow its console, reset it, cut its power; a deadline on every wait
     agent.py    run commands inside the guest over its second serial port
     disk.py     read and change a GPT disk: attributes of slots, bytes of partitions
+    log_writes.py  what a guest wrote, write by write, and the disks that a power cut would leave
+    esp.py      what a boot loader finds on the EFI system partition
     image.py    compose the image of a profile once and keep it
     tap.py      cases and their results
 

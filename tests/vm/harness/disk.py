@@ -32,14 +32,15 @@ class Partition:
     attributes: int
     type_guid: bytes = field(repr=False, default=b"")
     guid: bytes = field(repr=False, default=b"")
+    sector: int = SECTOR
 
     @property
     def offset_bytes(self):
-        return self.first * SECTOR
+        return self.first * self.sector
 
     @property
     def size_bytes(self):
-        return (self.last - self.first + 1) * SECTOR
+        return (self.last - self.first + 1) * self.sector
 
     @property
     def priority(self):
@@ -62,18 +63,19 @@ class Disk:
     """A private, sparse copy of an image. Nothing here may be used while a machine runs on it,
     but for reading."""
 
-    def __init__(self, path):
+    def __init__(self, path, sector=SECTOR):
         self.path = path
+        self.sector = sector
 
     @classmethod
-    def copy(cls, source, path):
+    def copy(cls, source, path, sector=SECTOR):
         subprocess.run(["cp", "--sparse=always", "--reflink=auto", str(source), str(path)],
                        check=True)
         os.chmod(path, 0o600)
-        return cls(path)
+        return cls(path, sector)
 
     def clone(self, path):
-        return Disk.copy(self.path, path)
+        return Disk.copy(self.path, path, self.sector)
 
     def read(self, offset, size):
         with open(self.path, "rb") as file:
@@ -91,10 +93,10 @@ class Disk:
     # ---- the table ----
 
     def _header_lba(self, copy):
-        return 1 if copy == "primary" else self.size_bytes() // SECTOR - 1
+        return 1 if copy == "primary" else self.size_bytes() // self.sector - 1
 
     def _header(self, copy):
-        raw = self.read(self._header_lba(copy) * SECTOR, SECTOR)
+        raw = self.read(self._header_lba(copy) * self.sector, self.sector)
         (magic, _, size, crc, _, this, other, _, _, _, entries, count, stride,
          entries_crc) = HEADER.unpack_from(raw)
         if magic != b"EFI PART":
@@ -103,7 +105,7 @@ class Disk:
             raise DiskError(f"{copy} GPT: wrong CRC of the header")
         if this != self._header_lba(copy):
             raise DiskError(f"{copy} GPT: says that it is at sector {this}")
-        table = self.read(entries * SECTOR, count * stride)
+        table = self.read(entries * self.sector, count * stride)
         if zlib.crc32(table) != entries_crc:
             raise DiskError(f"{copy} GPT: wrong CRC of the entries")
         return raw, entries, count, stride, table, other
@@ -117,7 +119,8 @@ class Disk:
             if kind == bytes(16):
                 continue
             text = name.decode("utf-16-le").rstrip("\0")
-            found[text] = Partition(index + 1, text, first, last, attributes, kind, guid)
+            found[text] = Partition(index + 1, text, first, last, attributes, kind, guid,
+                                    self.sector)
         return found
 
     def slots(self):
@@ -145,14 +148,48 @@ class Disk:
             struct.pack_into("<I", raw, 88, zlib.crc32(table))
             struct.pack_into("<I", raw, 16, 0)
             struct.pack_into("<I", raw, 16, zlib.crc32(raw[:size]))
-            self.write(entries * SECTOR, bytes(table))
-            self.write(self._header_lba(copy) * SECTOR, bytes(raw))
+            self.write(entries * self.sector, bytes(table))
+            self.write(self._header_lba(copy) * self.sector, bytes(raw))
 
     def break_copy(self, copy):
         """Make one copy of the table unreadable: a flipped bit in its header."""
-        offset = self._header_lba(copy) * SECTOR + 40
+        offset = self._header_lba(copy) * self.sector + 40
         byte = self.read(offset, 1)[0]
         self.write(offset, bytes([byte ^ 1]))
+
+    def to_sectors(self, sector):
+        """Write the table anew for sectors of another size; every partition stays in its place.
+
+        A file system that counts in such sectors, as the FAT of the ESP does, cannot be read then.
+        """
+        raw, _, count, stride, table, _ = self._header("primary")
+        table = bytearray(table)
+        for at in range(0, count * stride, stride):
+            kind, guid, first, last, attributes, name = ENTRY.unpack_from(table, at)
+            if kind == bytes(16):
+                continue
+            first, rest = divmod(first * self.sector, sector)
+            end, more = divmod((last + 1) * self.sector, sector)
+            if rest or more:
+                raise DiskError(f"a partition does not begin and end at multiples of {sector}")
+            ENTRY.pack_into(table, at, kind, guid, first, end - 1, attributes, name)
+        fields = list(HEADER.unpack_from(raw))
+        blocks = -(-len(table) // sector)
+        last = self.size_bytes() // sector - 1
+        usable = 2 + blocks, last - blocks - 1
+        self.write(self._header_lba("backup") * self.sector, bytes(self.sector))
+        self.sector = sector
+        self.write(512, bytes(sector - 512))
+        self.write(440 + 6, struct.pack("<B3sB3sII", 0, b"\0\2\0", 0xee, b"\xff" * 3, 1, last))
+        for this, other, entries in ((1, last, 2), (last, 1, last - blocks)):
+            fields[3:5] = 0, 0
+            fields[5:9] = this, other, *usable
+            fields[10], fields[13] = entries, zlib.crc32(table)
+            header = bytearray(HEADER.pack(*fields))
+            struct.pack_into("<I", header, 12, len(header))
+            struct.pack_into("<I", header, 16, zlib.crc32(header))
+            self.write(entries * sector, bytes(table).ljust(blocks * sector, b"\0"))
+            self.write(this * sector, bytes(header).ljust(sector, b"\0"))
 
     def verify(self):
         """Let somebody else's reader find fault with the table (sgdisk, else sfdisk)."""
@@ -179,6 +216,16 @@ class Disk:
         """Change one byte of a partition."""
         byte = self.partition_read(name, offset, 1)[0]
         self.partition_write(name, offset, bytes([byte ^ mask]))
+
+    def put_image(self, slot, made):
+        """An Image into a slot, whole and signed, as an installation leaves it; the bits stay."""
+        for part, source in (("", made.root), ("-verity", made.directory / "root.verity"),
+                             ("-header", made.directory / "header.bin")):
+            data = source.read_bytes()
+            room = self.partitions()[f"root-{slot}{part}"].size_bytes
+            if len(data) > room:
+                raise DiskError(f"root-{slot}{part}: {len(data)} bytes do not fit in {room}")
+            self.partition_write(f"root-{slot}{part}", 0, data)
 
     def extract(self, name, path):
         """A partition as a file of its own, sparse."""

@@ -77,11 +77,13 @@ class Machine:
     one; with `snapshot` QEMU drops every write. `on_line` is called with each console line.
     `reboot=False` makes a reset end QEMU, so that a reboot can be told from a power-off by nothing
     but the console; with True the machine boots again and again until its power is cut. With
-    `terminal` the caller's terminal is the console, and only `log` remembers it.
+    `terminal` the caller's terminal is the console, and only `log` remembers it. `drive` and `device`
+    are further properties of the disk (",throttling.iops-write=20", ",logical_block_size=4096").
     """
 
     def __init__(self, kernel, initrd, disk=None, cmdline="", memory="2048M", cpus=2, reboot=True,
-                 snapshot=False, on_line=None, log=None, terminal=False, extra=()):
+                 snapshot=False, on_line=None, log=None, terminal=False, extra=(), drive="",
+                 device=""):
         self.directory = Path(tempfile.mkdtemp(prefix="keelson-vm-"))
         self.console = []
         self.started = time.monotonic()
@@ -108,8 +110,8 @@ class Machine:
             arguments += ["-no-reboot"]
         if disk:
             arguments += ["-drive", f"if=none,id=disk,file={disk},format=raw,cache=unsafe"
-                          + (",snapshot=on" if snapshot else ""),
-                          "-device", "virtio-blk-pci,drive=disk"]
+                          + (",snapshot=on" if snapshot else "") + drive,
+                          "-device", "virtio-blk-pci,drive=disk" + device]
         arguments += list(extra)
         self.arguments = arguments
         atexit.register(self.kill)
@@ -198,7 +200,7 @@ class Machine:
 
     # ---- power ----
 
-    def _command(self, name):
+    def _command(self, name, **arguments):
         """One QMP command (qemu-qmp-ref(7))."""
         if self._qmp is None:
             connection = self.connect("qmp")
@@ -206,7 +208,7 @@ class Machine:
             self._qmp = connection.makefile("rw")
             self._qmp.readline()
             self._command("qmp_capabilities")
-        self._qmp.write(json.dumps({"execute": name}) + "\n")
+        self._qmp.write(json.dumps({"execute": name, "arguments": arguments}) + "\n")
         self._qmp.flush()
         while True:
             answer = json.loads(self._qmp.readline())
@@ -218,6 +220,14 @@ class Machine:
     def reset(self):
         """The reset button: nothing is told to the guest."""
         self._command("system_reset")
+
+    def press(self, *names):
+        """Keys of the keyboard, all at once: "ctrl", "alt", "delete" (QKeyCode)."""
+        self._command("send-key", keys=[{"type": "qcode", "data": name} for name in names])
+
+    def powerdown(self):
+        """The power button, pressed once: ACPI tells the guest."""
+        self._command("system_powerdown")
 
     def ended(self, timeout=60):
         """Wait until the guest has switched the machine off; returns QEMU's exit status."""
