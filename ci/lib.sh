@@ -25,6 +25,11 @@ step() {
 	printf '[%02d:%02d] %s\n' $((t / 60)) $((t % 60)) "$*"
 }
 
+# help_text - the comment at the top of the script that runs.
+help_text() {
+	sed -n '4,/^$/s/^# \{0,1\}//p' "$KEELSON_ROOT/ci/${0##*/}"
+}
+
 die() {
 	printf '%s: %s\n' "${0##*/}" "$*" >&2
 	exit 1
@@ -170,10 +175,17 @@ _refresh_sources() {
 	touch "$apt/updated"
 }
 
+# The newest version whose files are there: lists may name an update before a mirror has its source.
 _download_source() {
-	local package=$1 into=$2
+	local package=$1 into=$2 version
 	cd "$into"
-	_private_apt apt-get source -qq --download-only "$package"
+	for version in $(_private_apt apt-cache showsrc --only-source "$package" |
+		sed -n 's/^Version: //p' | sort -urV); do
+		_private_apt apt-get source -qq --download-only "$package=$version" && return 0
+		rm -f -- *
+	done
+	echo "$package: no version of its source can be fetched"
+	return 1
 }
 
 # debian_source PACKAGE DIR - unpack Debian's source package (its patches applied) as DIR.

@@ -10,7 +10,7 @@ why` skips the whole program. Several plans in one program add up: each cmocka g
 The last line is `N passed, N failed`, with `, N skipped` when some were skipped. The exit status is
 0 only if something passed and nothing failed.
 
-A script may say in a comment within its first 20 lines:
+A script, or a source file of a program, may say in a comment within its first 20 lines:
   keelson-test: timeout=SECONDS   instead of the stage's time
   keelson-test: tier=all          run with --all only
 """
@@ -217,7 +217,7 @@ def run(test, log_dir, base_env):
 
 
 def header(path):
-    """The `keelson-test:` settings of a script, from its first 20 lines."""
+    """The `keelson-test:` settings of a file, from its first 20 lines."""
     settings = {}
     with open(path, "rb") as f:
         for line in f.read(4096).split(b"\n")[:20]:
@@ -226,6 +226,13 @@ def header(path):
                 key, _, value = word.partition("=")
                 settings[key] = value
     return settings
+
+
+def unit_timeout_s(target):
+    """The longest time that one of its sources asks for."""
+    sources = [path for part in target.get("target_sources", ()) for path in part.get("sources", ())]
+    return max((float(header(path).get("timeout", 0)) for path in sources if os.path.exists(path)),
+               default=0) or TIMEOUT_S["unit"]
 
 
 def find_unit(build_dirs):
@@ -239,7 +246,18 @@ def find_unit(build_dirs):
         for target in sorted(targets, key=lambda t: t["name"]):
             if target["type"] == "executable" and target["name"].startswith("unit-"):
                 name = f"{os.path.basename(build)}/{target['name']}"
-                yield Test(name, "unit", [target["filename"][0]], TIMEOUT_S["unit"])
+                yield Test(name, "unit", [target["filename"][0]], unit_timeout_s(target))
+
+
+def find_checks(paths, every):
+    for path in paths:
+        settings = header(path)
+        name = f"check/{os.path.basename(path)}"
+        if settings.get("tier") == "all" and not every:
+            say(f"later {name} (runs with --all)")
+            continue
+        timeout_s = float(settings.get("timeout", TIMEOUT_S["check"]))
+        yield Test(name, "check", [os.path.abspath(path)], timeout_s)
 
 
 def find_scripts(stage, directory, every):
@@ -278,8 +296,7 @@ def main():
     tests = []
     for stage in args.stage:
         if stage == "check":
-            tests += [Test(f"check/{os.path.basename(p)}", stage, [os.path.abspath(p)],
-                           TIMEOUT_S[stage]) for p in args.check]
+            tests += find_checks(args.check, args.all)
         elif stage == "unit":
             tests += find_unit(args.build)
         else:
