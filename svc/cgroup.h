@@ -71,12 +71,18 @@ int cgroup_apply(const struct plan *plan, const struct plan_service *service, in
 int cgroup_delegate(int group, uint32_t uid, uint32_t gid);
 
 /*
- * Let the device program `program` (struct bpf_insn[], verified with the plan) decide which devices
- * everybody in the group and below may open and make; groups below may have stricter ones of their
- * own. It takes the place of what an earlier life attached. 0 or a negative errno (bpf(2)): -EPERM
- * without CAP_BPF and CAP_NET_ADMIN, -EINVAL from a kernel without CONFIG_CGROUP_BPF.
+ * Load a device program (struct bpf_insn[], verified with the plan) into the kernel, which takes longer
+ * than to attach it: a descriptor, or a negative errno (bpf(2)): -EPERM without CAP_BPF and
+ * CAP_NET_ADMIN, -EINVAL from a kernel without CONFIG_CGROUP_BPF.
  */
-int cgroup_devices(int group, const void *program, uint32_t size_bytes);
+int cgroup_load_devices(const void *program, uint32_t size_bytes);
+
+/*
+ * Let such a program decide which devices everybody in the group and below may open and make; groups
+ * below may have stricter ones of their own. It takes the place of what an earlier life attached. 0
+ * or a negative errno.
+ */
+int cgroup_guard(int group, int program);
 
 /* How many the group itself has; a negative errno. */
 int cgroup_device_programs(int group);

@@ -2,6 +2,7 @@
 /* The device program of a group: bpf(2), Documentation/admin-guide/cgroup-v2.rst, "Device controller". */
 #include <errno.h>
 #include <linux/bpf.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -20,7 +21,7 @@ static int call(enum bpf_cmd command, union bpf_attr *attributes)
 	return result < 0 ? -errno : (int)result;
 }
 
-static int load(const void *program, uint32_t size_bytes)
+int cgroup_load_devices(const void *program, uint32_t size_bytes)
 {
 	union bpf_attr attributes;
 
@@ -84,18 +85,47 @@ int cgroup_device_programs(int group)
 	return list(group, ids);
 }
 
-int cgroup_devices(int group, const void *program, uint32_t size_bytes)
+/* The kernel's number of a loaded program. */
+static int id_of(int program, uint32_t *id)
+{
+	struct bpf_prog_info info;
+	union bpf_attr attributes;
+
+	memset(&info, 0, sizeof info);
+	memset(&attributes, 0, sizeof attributes);
+	attributes.info.bpf_fd = (uint32_t)program;
+	attributes.info.info_len = sizeof info;
+	attributes.info.info = (uint64_t)(uintptr_t)&info;
+	int error = call(BPF_OBJ_GET_INFO_BY_FD, &attributes);
+
+	*id = info.id;
+	return error;
+}
+
+/* What an earlier life left; there is no moment without a program. */
+static int replace(int group, int program, const uint32_t *old, int count)
+{
+	bool attached = false;
+	uint32_t id;
+	int error = id_of(program, &id);
+
+	for (int i = 0; i < count; i++)
+		attached = attached || old[i] == id;
+	/* The same one cannot be attached twice. */
+	if (error == 0 && !attached)
+		error = attach(group, program);
+	for (int i = 0; error == 0 && i < count; i++)
+		if (old[i] != id)
+			error = detach(group, old[i]);
+	return error;
+}
+
+int cgroup_guard(int group, int program)
 {
 	uint32_t old[PROGRAMS_MAX];
 	int count = list(group, old);
 
-	if (count < 0)
-		return count;
-	owned_fd int fd = load(program, size_bytes);
-	int error = fd < 0 ? fd : attach(group, fd);
-
-	/* There was no moment without one. */
-	for (int i = 0; error == 0 && i < count; i++)
-		error = detach(group, old[i]);
-	return error;
+	if (count > 0)
+		return replace(group, program, old, count);
+	return count < 0 ? count : attach(group, program);
 }

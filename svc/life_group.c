@@ -118,7 +118,7 @@ static int remove_old_group(struct supervisor *supervisor, uint32_t index)
 	return error == 0 ? -EAGAIN : error;
 }
 
-/* The policy's device program, if it has one and is not just learning. */
+/* The policy's device program, if it has one and is not just learning; loaded by the first to need it. */
 static int guard_devices(const struct supervisor *supervisor, uint32_t index)
 {
 	const struct plan_service *service = plan_of(supervisor, index);
@@ -128,9 +128,13 @@ static int guard_devices(const struct supervisor *supervisor, uint32_t index)
 
 	if (!policy || policy->device_program.size_bytes == 0 || policy->mode != PLAN_MODE_ENFORCE)
 		return 0;
-	return cgroup_devices(supervisor->lives[index].cgroup_fd,
-			      plan_bytes(supervisor->plan, policy->device_program),
-			      policy->device_program.size_bytes);
+
+	int *guard = &supervisor->guards[service->policy];
+
+	if (*guard <= 0)
+		*guard = cgroup_load_devices(plan_bytes(supervisor->plan, policy->device_program),
+					     policy->device_program.size_bytes);
+	return *guard < 0 ? *guard : cgroup_guard(supervisor->lives[index].cgroup_fd, *guard);
 }
 
 int life_make_group(struct supervisor *supervisor, uint32_t index, enum confine_step *step)

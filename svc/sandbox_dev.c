@@ -16,7 +16,6 @@ long sandbox_proc(struct sandbox *sandbox)
 	static const char *const own[] = {"hidepid", "invisible", NULL};
 	const struct plan_policy *policy = sandbox->policy;
 	const char *const *chosen = NULL;
-	long root;
 
 	if (!sandbox->own || !policy ||
 	    (policy->proc == PLAN_PROC_ALL && !(policy->namespaces & CLONE_NEWPID)))
@@ -25,7 +24,7 @@ long sandbox_proc(struct sandbox *sandbox)
 		chosen = options;
 	else if (policy->proc == PLAN_PROC_OWN)
 		chosen = own;
-	long place = mount_place_to_cover(sandbox, "/proc", &root);
+	long place = mount_place_to_cover(sandbox, "/proc");
 
 	if (place < 0)
 		return place;
@@ -35,7 +34,6 @@ long sandbox_proc(struct sandbox *sandbox)
 
 	close_raw(mount);
 	close_raw(place);
-	close_raw(root);
 	return error;
 }
 
@@ -156,13 +154,12 @@ long sandbox_dev(struct sandbox *sandbox)
 {
 	static const char *const options[] = {"mode", "755", "size", "256k", NULL};
 	struct devices devices = {.sandbox = sandbox};
-	long root;
 
 	if (!sandbox->own || !sandbox->policy ||
 	    !(sandbox->policy->flags & PLAN_POLICY_PRIVATE_DEV))
 		return 0;
 	long error = take_nodes(&devices);
-	long place = error < 0 ? error : mount_place_to_cover(sandbox, "/dev", &root);
+	long place = error < 0 ? error : mount_place_to_cover(sandbox, "/dev");
 
 	if (place < 0)
 		return place;
@@ -176,6 +173,5 @@ long sandbox_dev(struct sandbox *sandbox)
 		error = put_nodes(&devices, dev);
 	close_raw(dev);
 	close_raw(place);
-	close_raw(root);
 	return error;
 }
