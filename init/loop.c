@@ -240,11 +240,15 @@ int node_supervisor(void)
 	open_milestones();
 	open_buttons();
 	child_keeps = log_descriptor();
-	/* Pidfd, group, its events, both ends of the output, what its probes and commands have open. */
+	/*
+	 * Pidfd, group, its events, both ends of the output, what its probes and commands have open; and
+	 * the device programs of policies.
+	 */
 	error = survive_with(node.world_fd, node.options.record, watchdog_fd(),
 			     DESCRIPTORS_OF_INIT +
 				     DESCRIPTORS_OF_SERVICE * node.world->service_count +
-				     2 * plan_count(&node.plan, PLAN_PROBES));
+				     2 * plan_count(&node.plan, PLAN_PROBES) +
+				     plan_count(&node.plan, PLAN_POLICIES));
 	if (error)
 		log_error("survival: a crash will end the node: %s", log_errno(error));
 	error = memory_lock(&node.plan);

@@ -71,8 +71,8 @@ int cgroup_apply(const struct plan *plan, const struct plan_service *service, in
 int cgroup_delegate(int group, uint32_t uid, uint32_t gid);
 
 /*
- * Load a device program (struct bpf_insn[], verified with the plan) into the kernel, which takes longer
- * than to attach it: a descriptor, or a negative errno (bpf(2)): -EPERM without CAP_BPF and
+ * Load a device program (struct bpf_insn[], verified with the plan) into the kernel, which takes far
+ * longer than to attach it: a descriptor, or a negative errno (bpf(2)): -EPERM without CAP_BPF and
  * CAP_NET_ADMIN, -EINVAL from a kernel without CONFIG_CGROUP_BPF.
  */
 int cgroup_load_devices(const void *program, uint32_t size_bytes);
@@ -82,7 +82,7 @@ int cgroup_load_devices(const void *program, uint32_t size_bytes);
  * below may have stricter ones of their own. It takes the place of what an earlier life attached. 0
  * or a negative errno.
  */
-int cgroup_guard(int group, int program);
+int cgroup_attach_devices(int group, int program);
 
 /* How many the group itself has; a negative errno. */
 int cgroup_device_programs(int group);

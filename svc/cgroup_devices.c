@@ -120,7 +120,7 @@ static int replace(int group, int program, const uint32_t *old, int count)
 	return error;
 }
 
-int cgroup_guard(int group, int program)
+int cgroup_attach_devices(int group, int program)
 {
 	uint32_t old[PROGRAMS_MAX];
 	int count = list(group, old);

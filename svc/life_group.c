@@ -118,8 +118,8 @@ static int remove_old_group(struct supervisor *supervisor, uint32_t index)
 	return error == 0 ? -EAGAIN : error;
 }
 
-/* The policy's device program, if it has one and is not just learning; loaded by the first to need it. */
-static int guard_devices(const struct supervisor *supervisor, uint32_t index)
+/* The policy's device program, if it has one and is not just learning: the first start loads it. */
+static int attach_devices(const struct supervisor *supervisor, uint32_t index)
 {
 	const struct plan_service *service = plan_of(supervisor, index);
 	const struct plan_policy *policy = service->policy == PLAN_NONE
@@ -129,12 +129,13 @@ static int guard_devices(const struct supervisor *supervisor, uint32_t index)
 	if (!policy || policy->device_program.size_bytes == 0 || policy->mode != PLAN_MODE_ENFORCE)
 		return 0;
 
-	int *guard = &supervisor->guards[service->policy];
+	int *program = &supervisor->device_programs[service->policy];
 
-	if (*guard <= 0)
-		*guard = cgroup_load_devices(plan_bytes(supervisor->plan, policy->device_program),
-					     policy->device_program.size_bytes);
-	return *guard < 0 ? *guard : cgroup_guard(supervisor->lives[index].cgroup_fd, *guard);
+	if (*program <= 0)
+		*program = cgroup_load_devices(plan_bytes(supervisor->plan, policy->device_program),
+					       policy->device_program.size_bytes);
+	return *program < 0 ? *program
+			    : cgroup_attach_devices(supervisor->lives[index].cgroup_fd, *program);
 }
 
 int life_make_group(struct supervisor *supervisor, uint32_t index, enum confine_step *step)
@@ -167,7 +168,7 @@ int life_make_group(struct supervisor *supervisor, uint32_t index, enum confine_
 	if (error != 0)
 		return error;
 	*step = CONFINE_DEVICES;
-	error = guard_devices(supervisor, index);
+	error = attach_devices(supervisor, index);
 	/* Not before: what is tried again must not find a group without its limits and its guard. */
 	if (error == 0)
 		life->group_killed = false;

@@ -7,8 +7,12 @@
 
 #include "svc/sandbox_mount.h"
 
-/* MS_SLAVE | MS_REC of mount(2): sys/mount.h and linux/mount.h exclude another */
-#define SLAVE_RECURSIVE ((1l << 19) | (1l << 14))
+#define UMOUNT_DETACH \
+	2 /* MNT_DETACH of umount2(2): sys/mount.h and linux/mount.h exclude another */
+#define SLAVE_RECURSIVE ((1l << 19) | (1l << 14)) /* MS_SLAVE | MS_REC of mount(2), as above */
+
+#define HIDDEN_DIRECTORY "directory"
+#define HIDDEN_FILE "file"
 
 bool sandbox_is_needed(const struct plan_policy *policy, const struct plan_service *service)
 {
@@ -30,7 +34,7 @@ long sandbox_begin(struct sandbox *sandbox, const struct plan *plan,
 	sandbox->policy = policy;
 	sandbox->lists[0] = policy ? policy->sandbox : (struct plan_list){0};
 	sandbox->lists[1] = service->sandbox;
-	sandbox->hiding = -ENOENT;
+	sandbox->store = -1;
 	sandbox->own = sandbox_is_needed(policy, service);
 	sandbox->shared = sandbox->own && policy && (policy->flags & PLAN_POLICY_SHARED_MOUNTS);
 	if (!sandbox->own)
@@ -84,14 +88,110 @@ static long put_read_only(long place)
 	return error;
 }
 
-/* Found by what was opened before: its path can be covered by now. */
-static long put_hidden(const struct sandbox *sandbox, long place)
+/* ---- what hides ---- */
+
+/* A detached tmpfs with both kinds of what hides. */
+static long fill_store(void)
 {
-	long directory = sandbox->hiding < 0 ? sandbox->hiding : mount_is_directory(place);
+	static const char *const options[] = {"mode", "700", "size", "64k", NULL};
+	long store = mount_make("tmpfs", options,
+				MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
+	long error = store;
+
+	if (error >= 0)
+		error = raw_syscall3(__NR_mkdirat, store, (long)HIDDEN_DIRECTORY, 0);
+	if (error >= 0)
+		error = raw_syscall4(__NR_mknodat, store, (long)HIDDEN_FILE, S_IFREG, 0);
+	if (error >= 0)
+		error = mount_make_read_only(store);
+	if (error >= 0)
+		return store;
+	close_raw(store);
+	return error;
+}
+
+/* Unmount what is open as `store`. The working directory is set by a later step. */
+static void drop_store(long store)
+{
+	if (store < 0)
+		return;
+	if (raw_syscall1(__NR_fchdir, store) >= 0)
+		raw_syscall2(__NR_umount2, (long)".", UMOUNT_DETACH);
+	close_raw(store);
+}
+
+/*
+ * A copy can only be taken of what is mounted in this namespace (open_tree(2)), so the store is
+ * mounted on the root for the time being: there it covers nothing, as the root of a process is what
+ * lies below it.
+ */
+static long keep_store(struct sandbox *sandbox)
+{
+	long store = fill_store();
+
+	if (store < 0)
+		return store;
+	long error = raw_syscall5(__NR_move_mount, store, (long)"", AT_FDCWD, (long)"/",
+				  MOVE_MOUNT_F_EMPTY_PATH);
+
+	if (error < 0)
+		close_raw(store);
+	else
+		sandbox->store = store;
+	return error;
+}
+
+/* A detached copy of one kind of what hides. */
+static long copy_hidden(struct sandbox *sandbox, bool directory)
+{
+	long error = sandbox->store < 0 ? keep_store(sandbox) : 0;
+
+	return error < 0
+		       ? error
+		       : mount_copy(sandbox->store, directory ? HIDDEN_DIRECTORY : HIDDEN_FILE, 0);
+}
+
+/*
+ * On the root of a namespace that shares its mounts the node would see the store. There the root of
+ * the mount that something is covered on, which is private by now, holds it for the moment.
+ */
+static long copy_hidden_file_at(long root)
+{
+	long store = fill_store();
+
+	if (store < 0)
+		return store;
+	long copy = mount_put(store, root);
+
+	if (copy < 0) {
+		close_raw(store);
+		return copy;
+	}
+	copy = mount_copy(store, HIDDEN_FILE, 0);
+	drop_store(store);
+	return copy;
+}
+
+static long make_hidden_directory(void)
+{
+	static const char *const options[] = {"mode", "0", "size", "4k", NULL};
+
+	return mount_make("tmpfs", options,
+			  MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
+				  MOUNT_ATTR_NOEXEC);
+}
+
+static long put_hidden(struct sandbox *sandbox, long place, long root)
+{
+	long directory = mount_is_directory(place);
+	long mount;
 
 	if (directory < 0)
 		return directory;
-	long mount = mount_copy(sandbox->hiding, directory ? HIDING_DIRECTORY : HIDING_FILE, 0);
+	if (!sandbox->shared)
+		mount = copy_hidden(sandbox, directory != 0);
+	else
+		mount = directory ? make_hidden_directory() : copy_hidden_file_at(root);
 	long error = mount < 0 ? mount : mount_put(mount, place);
 
 	close_raw(mount);
@@ -128,8 +228,6 @@ static long take_source(struct sandbox *sandbox, uint32_t i)
 	const struct plan_sandbox *entry = entry_of(sandbox, i);
 
 	sandbox->sources[i] = -1;
-	if (entry->kind == PLAN_SANDBOX_HIDDEN && sandbox->hiding < 0)
-		sandbox->hiding = mount_place(SANDBOX_HIDING);
 	if (!is_bind(entry))
 		return 0;
 	long place = mount_place(plan_string(sandbox->plan, entry->source));
@@ -142,7 +240,7 @@ static long take_source(struct sandbox *sandbox, uint32_t i)
 	return source < 0 && !may_lack(entry, source) ? source : 0;
 }
 
-static long put_on(const struct sandbox *sandbox, uint32_t i, long place)
+static long put_on(struct sandbox *sandbox, uint32_t i, long place, long root)
 {
 	const struct plan_sandbox *entry = entry_of(sandbox, i);
 
@@ -152,30 +250,32 @@ static long put_on(const struct sandbox *sandbox, uint32_t i, long place)
 		return is_root(plan_string(sandbox->plan, entry->path))
 			       ? mount_make_read_only(place)
 			       : put_read_only(place);
-	case PLAN_SANDBOX_HIDDEN: return put_hidden(sandbox, place);
+	case PLAN_SANDBOX_HIDDEN: return put_hidden(sandbox, place, root);
 	default:
 		return put_bind(sandbox->sources[i], place,
 				entry->kind == PLAN_SANDBOX_BIND_READ_ONLY);
 	}
 }
 
-static long put_entry(const struct sandbox *sandbox, uint32_t i)
+static long put_entry(struct sandbox *sandbox, uint32_t i)
 {
 	const struct plan_sandbox *entry = entry_of(sandbox, i);
 	const char *path = plan_string(sandbox->plan, entry->path);
+	long root = -1;
 
 	if (is_bind(entry) && sandbox->sources[i] < 0)
 		return 0;
 	if (is_root(path) && entry->kind != PLAN_SANDBOX_READ_ONLY)
 		return -EINVAL;
 	/* Nothing is mounted on the root. */
-	long place = is_root(path) ? mount_place(path) : mount_place_to_cover(sandbox, path);
+	long place = is_root(path) ? mount_place(path) : mount_place_to_cover(sandbox, path, &root);
 	long error = place;
 
 	if (place < 0)
 		return may_lack(entry, place) ? 0 : place;
-	error = put_on(sandbox, i, place);
+	error = put_on(sandbox, i, place, root);
 	close_raw(place);
+	close_raw(root);
 	return error;
 }
 
@@ -198,6 +298,7 @@ long sandbox_enter(struct sandbox *sandbox, uint32_t *item)
 		*item = index_of(sandbox, i);
 		error = put_entry(sandbox, i);
 	}
-	/* Sources that are still open, and what hides, are closed with everything else, by a later step. */
+	drop_store(sandbox->store);
+	/* The sources that are still open are closed with everything else, by a later step. */
 	return error < 0 ? error : 0;
 }

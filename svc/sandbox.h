@@ -16,8 +16,7 @@
  * - Read-only holds for everything that is mounted at the path and below now (mount_setattr(2),
  *   AT_RECURSIVE), on a copy of these mounts. What the node mounts there later comes as it is.
  * - Hidden is an empty directory or file that nobody may read and that cannot be changed, whatever
- *   was there: copies of the two that PID 1 mounts read-only before the first service starts
- *   (SANDBOX_HIDING), as a file system for each start would be the dearest step of it. A private tmp is a tmpfs of mode 01777 whose pages count as the service's memory and
+ *   was there. A private tmp is a tmpfs of mode 01777 whose pages count as the service's memory and
  *   which holds at most a tenth of the machine's.
  * - A private /dev is a tmpfs that holds the nodes of the policy, as far as the node has them, bound
  *   one by one, with a devpts, a shm and the usual links of its own. Nothing can be made in it that
@@ -36,15 +35,6 @@
 
 #include "rootfs-spec/plan.h"
 
-#define SANDBOX_HIDING "/run/keelson/hiding"
-
-/*
- * By PID 1, before the first service starts, if the plan hides anything: mount SANDBOX_HIDING, whose
- * parent exists. It is left as it is if an execution before made it. 0 or a negative errno; then
- * services that hide something do not start (-ENOENT).
- */
-long sandbox_make_hiding(const struct plan *plan);
-
 struct sandbox {
 	const struct plan *plan;
 	const struct plan_policy *policy; /* NULL: none */
@@ -52,7 +42,7 @@ struct sandbox {
 	bool own;                         /* it has a mount namespace of its own */
 	bool shared;                      /* ... that stays a peer of the node's */
 	int sources[PLAN_MAX_SANDBOX];    /* of binds: detached mounts */
-	long hiding;                      /* SANDBOX_HIDING, or why it is not open */
+	long store; /* a mount that holds what hides; -1: not made. Never with `shared` */
 };
 
 /* It needs a mount namespace: by what is covered, or because its policy says so. Pure. */

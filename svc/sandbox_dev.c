@@ -16,6 +16,7 @@ long sandbox_proc(struct sandbox *sandbox)
 	static const char *const own[] = {"hidepid", "invisible", NULL};
 	const struct plan_policy *policy = sandbox->policy;
 	const char *const *chosen = NULL;
+	long root;
 
 	if (!sandbox->own || !policy ||
 	    (policy->proc == PLAN_PROC_ALL && !(policy->namespaces & CLONE_NEWPID)))
@@ -24,7 +25,7 @@ long sandbox_proc(struct sandbox *sandbox)
 		chosen = options;
 	else if (policy->proc == PLAN_PROC_OWN)
 		chosen = own;
-	long place = mount_place_to_cover(sandbox, "/proc");
+	long place = mount_place_to_cover(sandbox, "/proc", &root);
 
 	if (place < 0)
 		return place;
@@ -34,6 +35,7 @@ long sandbox_proc(struct sandbox *sandbox)
 
 	close_raw(mount);
 	close_raw(place);
+	close_raw(root);
 	return error;
 }
 
@@ -154,12 +156,13 @@ long sandbox_dev(struct sandbox *sandbox)
 {
 	static const char *const options[] = {"mode", "755", "size", "256k", NULL};
 	struct devices devices = {.sandbox = sandbox};
+	long root;
 
 	if (!sandbox->own || !sandbox->policy ||
 	    !(sandbox->policy->flags & PLAN_POLICY_PRIVATE_DEV))
 		return 0;
 	long error = take_nodes(&devices);
-	long place = error < 0 ? error : mount_place_to_cover(sandbox, "/dev");
+	long place = error < 0 ? error : mount_place_to_cover(sandbox, "/dev", &root);
 
 	if (place < 0)
 		return place;
@@ -173,5 +176,6 @@ long sandbox_dev(struct sandbox *sandbox)
 		error = put_nodes(&devices, dev);
 	close_raw(dev);
 	close_raw(place);
+	close_raw(root);
 	return error;
 }

@@ -25,17 +25,24 @@ long mount_is_directory(long place)
 	return fd < 0 ? fd : 1;
 }
 
-/* -EINVAL: nothing is mounted just there. */
+/* The place, whose mount is private from now on; -EINVAL: nothing is mounted just there. */
 static long make_private(const char *path)
 {
+	struct mount_attr attributes = {.propagation = PRIVATE_PROPAGATION};
 	long place = mount_place(path);
-	long error = place < 0 ? place : mount_make_private(place);
 
+	if (place < 0)
+		return place;
+	long error = raw_syscall5(__NR_mount_setattr, place, (long)"", AT_EMPTY_PATH,
+				  (long)&attributes, SIZE_VER0);
+
+	if (error >= 0)
+		return place;
 	close_raw(place);
 	return error;
 }
 
-/* Of the path or its nearest parent where something is mounted: at the latest "/". */
+/* The same of the path or its nearest parent where something is mounted: at the latest "/". */
 static long make_private_around(const char *path)
 {
 	char around[PLAN_MAX_PATH + 1];
@@ -45,10 +52,10 @@ static long make_private_around(const char *path)
 		around[length] = path[length];
 	for (;;) {
 		around[length] = '\0';
-		long error = make_private(length > 0 ? around : "/");
+		long root = make_private(length > 0 ? around : "/");
 
-		if (error != -EINVAL || length == 0)
-			return error;
+		if (root != -EINVAL || length == 0)
+			return root;
 		while (length > 0 && around[length - 1] != '/')
 			length--;
 		while (length > 0 && around[length - 1] == '/')
@@ -56,18 +63,18 @@ static long make_private_around(const char *path)
 	}
 }
 
-long mount_place_to_cover(const struct sandbox *sandbox, const char *path)
+long mount_place_to_cover(const struct sandbox *sandbox, const char *path, long *root)
 {
 	long place = mount_place(path);
 
+	*root = -1;
 	if (place < 0 || !sandbox->shared)
 		return place;
-	long error = make_private_around(path);
-
-	if (error >= 0)
+	*root = make_private_around(path);
+	if (*root >= 0)
 		return place;
 	close_raw(place);
-	return error;
+	return *root;
 }
 
 long mount_copy(long directory, const char *path, long flags)
@@ -82,14 +89,6 @@ long mount_make_read_only(long mount)
 
 	return raw_syscall5(__NR_mount_setattr, mount, (long)"", AT_EMPTY_PATH | AT_RECURSIVE,
 			    (long)&attributes, SIZE_VER0);
-}
-
-long mount_make_private(long mount)
-{
-	struct mount_attr attributes = {.propagation = PRIVATE_PROPAGATION};
-
-	return raw_syscall5(__NR_mount_setattr, mount, (long)"", AT_EMPTY_PATH, (long)&attributes,
-			    SIZE_VER0);
 }
 
 long mount_put(long mount, long place)

@@ -13,10 +13,6 @@
 #include "svc/raw.h"
 #include "svc/sandbox.h"
 
-/* What hides, below SANDBOX_HIDING. */
-#define HIDING_DIRECTORY "directory"
-#define HIDING_FILE "file"
-
 static inline void close_raw(long fd)
 {
 	if (fd >= 0)
@@ -31,18 +27,15 @@ long mount_is_directory(long place);
 
 /*
  * A place that is going to be covered: where mounts are shared with the node, the mount that it lies
- * on is made private first.
+ * on is made private first, and `*root` is that mount's root; else -1.
  */
-long mount_place_to_cover(const struct sandbox *sandbox, const char *path);
+long mount_place_to_cover(const struct sandbox *sandbox, const char *path, long *root);
 
 /* A detached copy of what is mounted there; `flags` AT_RECURSIVE: with everything below. */
 long mount_copy(long directory, const char *path, long flags);
 
 /* Make a mount and all below it read-only. */
 long mount_make_read_only(long mount);
-
-/* Make a mount private; -EINVAL: `mount` is not the root of one. */
-long mount_make_private(long mount);
 
 /* Mount what is detached. */
 long mount_put(long mount, long place);

@@ -20,14 +20,13 @@
 #include "svc/format.h"
 #include "svc/log.h"
 #include "svc/notify.h"
-#include "svc/sandbox.h"
 #include "svc/supervisor_state.h"
 
 #define PATH_BYTES 128
 
 /* Everything that grows with the plan, in mappings that are never given back. */
 struct sizes {
-	size_t lives, due, tasks, pids, probes, guards, for_children, total;
+	size_t lives, due, tasks, pids, probes, device_programs, for_children, total;
 	uint32_t pid_slots;
 };
 
@@ -76,13 +75,13 @@ static struct sizes sizes_for(const struct plan *plan, const struct world *world
 		.tasks = aligned(world->task_count * sizeof(struct task_life)),
 		.pids = aligned(slots * sizeof(struct pid_slot)),
 		.probes = aligned(plan_count(plan, PLAN_PROBES) * sizeof(struct probe)),
-		.guards = aligned(plan_count(plan, PLAN_POLICIES) * sizeof(int)),
+		.device_programs = aligned(plan_count(plan, PLAN_POLICIES) * sizeof(int)),
 		.for_children = sizeof(struct for_children) + services * sizeof(int),
 		.pid_slots = slots,
 	};
 
 	sizes.total = aligned(sizeof(struct supervisor)) + sizes.lives + sizes.due + sizes.tasks +
-		      sizes.pids + sizes.probes + sizes.guards;
+		      sizes.pids + sizes.probes + sizes.device_programs;
 	return sizes;
 }
 
@@ -239,16 +238,6 @@ static void seed(struct supervisor *supervisor)
 		supervisor->random = (uint32_t)clock_boottime_ns() | 1;
 }
 
-static void make_hiding(const struct supervisor *supervisor)
-{
-	long error = sandbox_make_hiding(supervisor->plan);
-
-	if (error < 0)
-		log_error("sandbox: " SANDBOX_HIDING ": no service that hides something can start: "
-			  "%s",
-			  log_errno((int)error));
-}
-
 static void *map(size_t size)
 {
 	void *at = mmap(NULL, size, PROT_READ | PROT_WRITE,
@@ -294,12 +283,11 @@ int supervisor_open(const struct supervisor_config *config, struct supervisor **
 	at += sizes.pids;
 	probing_init(made, (void *)at);
 	at += sizes.probes;
-	made->guards = (void *)at;
+	made->device_programs = (void *)at;
 	life_init(made);
 	task_init(made);
 	if (mkdir(config->runtime_directory, 0755) < 0 && errno != EEXIST)
 		log_error("runtime directory: %s: %s", config->runtime_directory, log_errno(errno));
-	make_hiding(made);
 	open_cgroups(made);
 	int error = output_open(&made->output, config->plan, config->world);
 

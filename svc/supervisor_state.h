@@ -91,7 +91,7 @@ struct supervisor {
 	struct life *lives;      /* one for each service */
 	uint64_t *due_ns;        /* when life_tick() is due, for each service; UINT64_MAX: never */
 	struct task_life *tasks; /* one for each task */
-	int *guards;             /* one for each policy: its device program once loaded; else below 1 */
+	int *device_programs;    /* one for each policy; below 1: not loaded yet */
 	struct pids pids;
 	struct pid_slot reaped[AUDIT_REMEMBERED]; /* a ring: audit.h */
 	uint32_t reaped_count;

@@ -209,6 +209,14 @@ with tap.case("a device program decides for everybody in the group, or the start
             equal(node.file(f"/run/{name}"), wanted, name)
         node.run("rm", "/run/never", "/run/always")
         node.done("restart", "never", "always")
+    # The group stays (`kill: main`), with the program of the execution before: it is replaced.
+    node.ctl("reexec")
+    node.until(lambda: "supervised again" in node.log(), "PID 1 goes on")
+    node.run("rm", "-f", "/run/never")
+    node.done("restart", "never")
+    equal(node.until(lambda: node.file("/run/never"), "it looked"), "may not\n")
+    told = json.loads(node.ctl("policy", "show", "never", "--plan", "/run/plan", "--json").stdout)
+    equal([row["seen"] for row in told["rows"] if row["title"] == "devices"], ["1 program"])
 
 with tap.case("a policy that only learns denies nothing of capabilities, Landlock and devices"), Node(
         strict(mode="audit", landlock=hex(0x1fff), device_program="deny",

@@ -302,24 +302,6 @@ with tap.case("hidden: an empty directory, an unreadable file, and nobody can ch
     equal([where for where, _ in mounts(view.pid)].count("/"),
           [where for where, _ in mounts(node.pid)].count("/"), "mounts on the root")
 
-with tap.case("hidden: what hides is found below what is covered, and nobody starts without it"), Node(
-        sandboxed(("bind", 0, "/run", "/etc"), ("hidden", 0, "/usr/share"), ("hidden", 0, "/etc/passwd")),
-        strict("plain", flags=MANUAL, restart="never"),
-        strict("bare", sandbox=[("hidden", OPTIONAL, "/usr/share", "")], flags=MANUAL,
-               restart="never")) as node:
-    view = View(node)
-    equal(view.out("ls -A /usr/share; cat /etc/passwd"), "")
-    view.refuses("touch /usr/share/x", "Read-only file system")
-    view.refuses("ls /run/keelson", "No such file")
-    node.run("umount", "/run/keelson/hiding")
-    node.done("start", "plain")
-    node.ctl("start", "bare")
-    death = node.wait("bare", "failed")["last_death"]
-    assert death.startswith("start failed at step sandbox: "), death
-    node.ctl("reexec")
-    node.until(lambda: "supervised again" in node.log(), "PID 1 goes on")
-    node.done("start", "bare")
-
 with tap.case("bind: a directory or a file at another place too, and read-only"), Node(
         sandboxed(("bind", 0, "/run/there", "/run/here"),
                   ("bind-read-only", 0, "/run/fixed", "/run/here"),
