@@ -95,14 +95,20 @@ void leave_machine(enum control_power action)
 
 	if (action == CONTROL_HALT)
 		watchdog_disarm();
-	watchdog_feed();
+	if (action == CONTROL_HALT || action == CONTROL_KEXEC)
+		watchdog_feed();
+	else
+		watchdog_feed_last();
 	child_waiting = NULL; /* from here on it runs out if nothing else ends this machine */
 	child_hurries = NULL; /* drivers have the time that they need */
 	error = try_reboot(action);
 	if (action == CONTROL_HALT)
 		stay();
-	if (action != CONTROL_REBOOT && error != -ETIMEDOUT)
+	if (action != CONTROL_REBOOT && error != -ETIMEDOUT) {
+		if (action == CONTROL_KEXEC)
+			watchdog_feed_last();
 		(void)try_reboot(CONTROL_REBOOT);
+	}
 	try_sysrq();
 	(void)call_sysrq(NULL);
 	(void)call_reboot(&restart);

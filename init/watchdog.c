@@ -69,6 +69,20 @@ void watchdog_feed(void)
 		(void)sys_ioctl(watchdog, WDIOC_KEEPALIVE, NULL);
 }
 
+void watchdog_feed_last(void)
+{
+	int timeout_s = WATCHDOG_RESTART_S;
+
+	if (watchdog < 0)
+		return;
+	for (; timeout_s > WATCHDOG_TIMEOUT_S; timeout_s /= 2)
+		if (sys_ioctl(watchdog, WDIOC_SETTIMEOUT, &timeout_s) == 0) {
+			log_info("shutdown: watchdog: %d s from now on", timeout_s);
+			break;
+		}
+	watchdog_feed();
+}
+
 uint64_t watchdog_feed_ns(void)
 {
 	return feed_ns;

@@ -3,8 +3,9 @@
  * The hardware watchdog (Documentation/watchdog/watchdog-api.rst): armed by the first PID 1 of a
  * boot, kept open across switch-root and every execution of PID 1 anew (its descriptor is the
  * argument `--watchdog=N`), never closed. From then on, whatever hangs, the machine resets, and the reset
- * counts a try. With a gap in a boot that goes on by kexec: most drivers stop the device when a kernel
- * restarts, and then nothing watches from the jump until the second kernel's PID 1 arms it anew.
+ * counts a try. In a boot that goes on by kexec, too: `watchdog.stop_on_reboot=0`, a word of every image's
+ * command line, keeps drivers from stopping the device as a kernel restarts, and the second kernel's
+ * PID 1 arms it anew. Where it goes on in a restart by the firmware, that has WATCHDOG_RESTART_S.
  *
  * It is fed by nothing but work that goes forward: before each phase of the boot and each step of the
  * shutdown, while PID 1 waits for a child under a deadline (mount/child.h), and by the event loop.
@@ -30,6 +31,8 @@
 
 #define WATCHDOG_TIMEOUT_S 60 /* asked for; some devices have one of their own */
 #define WATCHDOG_PRETIMEOUT_S 10
+#define WATCHDOG_RESTART_S \
+	600 /* what systemd's RebootWatchdogSec= gives: servers test their memory */
 #define WATCHDOG_LATE_NS 15000000000ull
 
 /* Open and arm /dev/watchdog. Its descriptor, which stays open for ever, or negative errno. */
@@ -49,6 +52,12 @@ uint64_t watchdog_feed_ns(void);
 
 /* Did it do the last reset of this machine, as it says? */
 bool watchdog_did_reset(void);
+
+/*
+ * Feed it for the last time, before the machine restarts or powers off, with WATCHDOG_RESTART_S or the
+ * largest half, quarter, ... of it that the device takes.
+ */
+void watchdog_feed_last(void);
 
 /* Switch it off, before the machine halts. Fails with a device that cannot be: `nowayout`. */
 void watchdog_disarm(void);

@@ -130,6 +130,11 @@ void watchdog_feed(void)
 	tell("fed");
 }
 
+void watchdog_feed_last(void)
+{
+	tell("fed for long");
+}
+
 void watchdog_disarm(void)
 {
 	tell("disarmed");
@@ -176,12 +181,12 @@ static void when_reboot_fails_the_next_way_is_taken_and_pid_1_stays(void **state
 		enum control_power action;
 		const char *told, *hung, *alone;
 	} cases[] = {
-		{CONTROL_POWEROFF, "fed, poweroff by a child, reboot by a child" LAST,
-		 "fed, poweroff by a child" LAST, "fed, reboot" LAST_ALONE},
-		{CONTROL_KEXEC, "fed, kexec by a child, reboot by a child" LAST,
-		 "fed, kexec by a child" LAST, "fed, kexec, reboot" LAST_ALONE},
-		{CONTROL_REBOOT, "fed, reboot by a child" LAST, "fed, reboot by a child" LAST,
-		 "fed, reboot" LAST_ALONE},
+		{CONTROL_POWEROFF, "fed for long, poweroff by a child, reboot by a child" LAST,
+		 "fed for long, poweroff by a child" LAST, "fed for long, reboot" LAST_ALONE},
+		{CONTROL_KEXEC, "fed, kexec by a child, fed for long, reboot by a child" LAST,
+		 "fed, kexec by a child" LAST, "fed, kexec, fed for long, reboot" LAST_ALONE},
+		{CONTROL_REBOOT, "fed for long, reboot by a child" LAST,
+		 "fed for long, reboot by a child" LAST, "fed for long, reboot" LAST_ALONE},
 		/* Meant to last: the watchdog must not end it, and nothing may restart the machine. */
 		{CONTROL_HALT, "disarmed, fed, halt by a child, waits",
 		 "disarmed, fed, halt by a child, waits", "disarmed, fed, waits"},

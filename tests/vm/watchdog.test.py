@@ -27,6 +27,7 @@ from harness.initramfs import replace  # noqa: E402
 from harness.tap import contains, equal  # noqa: E402
 
 TIMEOUT_S = 60  # WATCHDOG_TIMEOUT_S of init/watchdog.h
+RESTART_S = 600  # WATCHDOG_RESTART_S
 TRIES = 3
 DEVICE = "/sys/class/watchdog/watchdog0"
 PLAN_CRC_AT = 20  # offsetof(struct plan_header, crc32), rootfs-spec/plan.h
@@ -46,11 +47,12 @@ def never_healthy(disk, work):
     disk.partition_write("state", 0, made.read_bytes())
 
 
-def machine(made, disk, number, initrd=None):
+def machine(made, disk, number, initrd=None, words=None):
+    """`words`: the whole command line, where the harness's own `panic=1` is in the way."""
     log = Path(f"build/test-log/watchdog-{number}.log")
     log.parent.mkdir(parents=True, exist_ok=True)
     return Machine(made.kernel, initrd or made.initrd, disk.path,
-                   made.cmdline("loglevel=7"), memory="768M", log=log,
+                   words or made.cmdline("loglevel=7"), memory="768M", log=log,
                    extra=["-device", "i6300esb"])
 
 
@@ -89,6 +91,7 @@ def healthy(tap, made, disk):
             agent.send("keelctl reboot")
             node.wait("reboot: Restarting system", since=mark)
             assert "watchdog did not stop" not in "\n".join(node.console[mark:]), node.tail()
+            contains(node.text(), f"shutdown: watchdog: {RESTART_S} s from now on", "console")
             chosen(node, since=mark)
             node.wait("slot a: blessed at", timeout=120, since=mark)
             agent.wait()
@@ -146,6 +149,27 @@ def beyond_kexec(tap, made, disk, initrd):
             equal((record["cause"], record["reset_by_watchdog"]), ("watchdog", True), "how it ended")
 
 
+def silent(tap, made, disk, initrd):
+    """Slot b's kernel stands still before its PID 1 runs: no panic's timer, no deadline ends that."""
+    disk.put_image("b", image("kernel-hangs"))
+    disk.set_slot("b", 15, 1, False)
+    words = made.manifest["kernel"]["cmdline"] + " console=ttyS0 loglevel=7"
+    with machine(made, disk, 4, initrd=initrd, words=words) as node:
+        with tap.case("a kernel that hangs after a kexec, before its PID 1 runs, is reset, and its try is lost"):
+            node.wait("Kernel panic", timeout=360)
+            contains(node.text(), "keelson: slot b: chosen:", "console")
+            assert f"slot b: {GOES_ON}" not in node.text(), node.tail()
+            mark, began = node.mark(), time.monotonic()
+            chosen(node, since=mark)
+            tap.note(f"{time.monotonic() - began:.0f} s from the hang to the next boot")
+            assert "Rebooting in" not in node.text(), "the kernel rebooted by itself"
+            equal(disk.slots()["b"][1], 0, "tries of slot b")
+        with tap.case("... and the other slot runs, under a kernel of its own, too"):
+            node.wait(f"slot a: {GOES_ON}", timeout=240, since=mark)
+            node.wait("slot a: blessed at", timeout=240, since=mark)
+            equal(disk.slots()["b"], (0, 0, False), "slot b")
+
+
 def main():
     tap = Tap()
     if unmet():
@@ -153,11 +177,13 @@ def main():
     made = image("watchdog")
     with tempfile.TemporaryDirectory() as work:
         disk = Disk.copy(made.disk, f"{work}/disk.img")
-        second, third = (disk.clone(f"{work}/{name}.img") for name in ("second", "third"))
+        second, third, fourth = (disk.clone(f"{work}/{name}.img")
+                                 for name in ("second", "third", "fourth"))
         hung(tap, made, second, work)
         healthy(tap, made, disk)
         older = older_bootstrap(made, work)
         beyond_kexec(tap, made, third, older)
+        silent(tap, made, fourth, older)
     tap.end()
 
 
