@@ -45,7 +45,7 @@ enum esp_result {
  * An enum esp_result, or negative errno with `step`: then the old entry and its files are what they
  * were.
  */
-int esp_replace(int esp, const struct esp_image *image, char step[ESP_STEP_BYTES]);
+int esp_replace(int fd, const struct esp_image *image, char step[ESP_STEP_BYTES]);
 
 /* Called before every change of the ESP, if it is set: for tests of what a cut leaves. */
 extern void (*esp_before_change)(void);

@@ -102,7 +102,7 @@ static int check_image(struct installation *install)
 		return slot_tell(SLOT_EXIT_TOO_LARGE,
 				 "%s: does not fit slot %c: %s (%llu bytes of root, %llu there)",
 				 path, slot_letter(install->slot), reason,
-				 (unsigned long long)(header->data_blocks * VERITY_BLOCK_BYTES),
+				 (unsigned long long)header->data_blocks * VERITY_BLOCK_BYTES,
 				 (unsigned long long)parts->root.size_bytes);
 	if (install->stream.head.kind == BUNDLE_DELTA &&
 	    memcmp(install->stream.head.base_root_hash, node->status.root_hash,

@@ -32,7 +32,6 @@ enum stage {
 	STAGE_FINAL
 };
 
-extern char **environ;
 /* Where the program was loaded to, and its end: addresses in it are told relative to that. */
 extern const char __ehdr_start[] __attribute__((visibility("hidden")));
 extern const char _end[];

@@ -28,7 +28,7 @@ static bool is_whole(const struct install_journal *journal)
 
 int install_journal_read(const char *path, struct install_journal *journal)
 {
-	struct install_journal copies[2];
+	struct install_journal copies[2] = {{.version = 0}};
 	cleanup_fd fd = open(path, O_RDONLY | O_CLOEXEC);
 	int error = fd < 0 ? -errno : disk_read(fd, copies, sizeof(copies), INSTALL_JOURNAL_OFFSET);
 

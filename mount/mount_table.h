@@ -32,7 +32,7 @@ struct mount_table {
  * table is one, static, and valid until the next call. Returns how many mounts there are in all,
  * which may be more than the table holds, or negative errno.
  */
-int mount_table_read(const char *const *keep, size_t keep_count, struct mount_table **table);
+int mount_table_read(const char *const *keep, size_t keep_count, struct mount_table **read);
 
 /* Is `path` the directory `prefix` or something below it? */
 bool mount_table_is_below(const char *path, const char *prefix);

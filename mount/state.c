@@ -89,7 +89,7 @@ void ext4_probe(const uint8_t start[STATE_PROBE_BYTES], struct ext4_summary *sum
 static int probe_device(const char *device, struct ext4_summary *summary)
 {
 	cleanup_fd fd = open(device, O_RDONLY | O_CLOEXEC);
-	uint8_t bytes[STATE_PROBE_BYTES];
+	uint8_t bytes[STATE_PROBE_BYTES] = {0};
 	int error;
 
 	if (fd < 0)
@@ -133,8 +133,8 @@ static int write_mark(void *device)
 static int erase_mark(void *device)
 {
 	static const uint8_t nothing[STATE_MARK_BYTES];
-	uint8_t bytes[STATE_PROBE_BYTES];
-	struct ext4_summary summary;
+	uint8_t bytes[STATE_PROBE_BYTES] = {0};
+	struct ext4_summary summary = {0};
 	int fd = open(device, O_RDWR | O_CLOEXEC);
 	int error = fd < 0 || fsync(fd) < 0 ? -errno : disk_read(fd, bytes, sizeof(bytes), 0);
 
@@ -200,7 +200,7 @@ static int check(const char *device, int output, uint64_t timeout_ns, const char
 int state_prepare(const char *device, uint32_t flags, int output, uint64_t timeout_ns,
 		  const char **step)
 {
-	struct ext4_summary summary;
+	struct ext4_summary summary = {0};
 	int error;
 
 	*step = "read superblock";
@@ -236,8 +236,8 @@ static int grow(void *argument)
 int state_grow(const char *target, const char *device, uint64_t timeout_ns, const char **step)
 {
 	cleanup_fd fd = open(device, O_RDONLY | O_CLOEXEC);
-	uint8_t bytes[STATE_PROBE_BYTES];
-	struct ext4_summary summary;
+	uint8_t bytes[STATE_PROBE_BYTES] = {0};
+	struct ext4_summary summary = {0};
 	struct growth growth = {.target = target};
 	uint64_t size_bytes = 0;
 	int error;

@@ -53,7 +53,7 @@ static int make(const char *path, const char *base_path, const char *output, str
 {
 	struct image_dir image;
 	struct image_dir base;
-	struct bundle_head head;
+	struct bundle_head head = {.version = 0};
 	struct trust trust = {0};
 	int error = image_dir_open(&image, pool, path);
 

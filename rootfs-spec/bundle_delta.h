@@ -33,10 +33,10 @@ struct delta_index {
 void delta_index(struct delta_index *index, struct pool *pool, const uint8_t *base, size_t size);
 
 /*
- * Choose for the frame `bytes`, which begins at the content's block `block`: `ranges` in the base's
+ * Choose for the frame `bytes`, which begins at the content's block `block`: `chosen` in the base's
  * order, no two of which touch. Returns how many, 0 when nothing of the base serves it.
  */
 uint32_t delta_choose(struct delta_index *index, const uint8_t *bytes, size_t size, uint64_t block,
-		      struct bundle_range ranges[BUNDLE_RANGES_MAX]);
+		      struct bundle_range chosen[BUNDLE_RANGES_MAX]);
 
 #endif

@@ -144,7 +144,7 @@ static int parse(int argc, char **argv, const char *shorts, const struct option 
 			break;
 		case 'v': options->verbose = true; break;
 		case OPTION_KEY:
-			if (options->key_count == MAX_KEYS || optarg[0] != '/')
+			if (options->key_count == MAX_KEYS || strncmp(optarg, "/", 1) != 0)
 				return usage_wrong(argv[0],
 						   "--key is at most %u absolute paths, not '%s'",
 						   MAX_KEYS, optarg);

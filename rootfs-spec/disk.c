@@ -81,9 +81,8 @@ static int copy_to_esp(struct pool *pool, const char *image, const char *from, c
 static int fill_esp(const struct disk *disk, struct pool *pool, const char *image)
 {
 	const char *entry = pool_printf(pool, "%s/keelson.conf", disk->scratch);
-	const char *mkdir[] = {"mmd",       "-i",
-			       image,       "::/" BOOT_ENTRY_DIRECTORY,
-			       "::/loader", "::/loader/entries",
+	static const char directory[] = "::/" BOOT_ENTRY_DIRECTORY;
+	const char *mkdir[] = {"mmd", "-i", image, directory, "::/loader", "::/loader/entries",
 			       NULL};
 	struct esp_names names;
 	int error = name_files(disk, &names);

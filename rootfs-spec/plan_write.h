@@ -49,7 +49,7 @@ uint32_t plan_write_path(struct plan_writer *writer, const struct plan_path *pat
 uint32_t plan_write_setting(struct plan_writer *writer, const struct plan_setting *setting);
 uint32_t plan_write_mount(struct plan_writer *writer, const struct plan_mount *mount);
 uint32_t plan_write_filter(struct plan_writer *writer, const struct plan_filter *filter);
-uint32_t plan_write_landlock(struct plan_writer *writer, const struct plan_landlock *rule);
+uint32_t plan_write_landlock(struct plan_writer *writer, const struct plan_landlock *landlock);
 uint32_t plan_write_policy(struct plan_writer *writer, const struct plan_policy *policy);
 uint32_t plan_write_limit(struct plan_writer *writer, const struct plan_limit *limit);
 uint32_t plan_write_probe(struct plan_writer *writer, const struct plan_probe *probe);

@@ -36,7 +36,7 @@ static void read_hooks(const struct view *view, const char *key, uint64_t timeou
 		if (command.argv.count)
 			add_command(view, commands, command);
 	}
-	if (commands->count > PLAN_MAX_COMMANDS)
+	if (list && commands->count > PLAN_MAX_COMMANDS)
 		diagnose(view->diagnostics, list->where, "more than %u commands",
 			 PLAN_MAX_COMMANDS);
 }
@@ -128,7 +128,7 @@ static void read_conditions(const struct view *view, struct spec_service *servic
 		if (!node->bad)
 			read_condition(&inner, service);
 	}
-	if (service->condition_count > PLAN_MAX_CONDITIONS)
+	if (list && service->condition_count > PLAN_MAX_CONDITIONS)
 		diagnose(view->diagnostics, list->where, "more than %u conditions",
 			 PLAN_MAX_CONDITIONS);
 }

@@ -70,7 +70,7 @@ static void refuse_key(const struct view *view, const char *key, const char *way
 
 static void read_way(const struct view *view, const char *way, struct spec_probe *probe)
 {
-	struct text text = {0};
+	struct text text;
 
 	if (strcmp(way, "command") == 0) {
 		probe->command = service_read_argv(view, way);

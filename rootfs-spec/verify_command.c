@@ -62,6 +62,7 @@ static int verify_disk(const char *path, const struct trust *trust, struct pool 
 		if (error < 0 || empty)
 			continue;
 		filled++;
+		/* NOLINTNEXTLINE(bugprone-suspicious-memory-comparison): bytes of a disk */
 		if (expected != NULL && memcmp(&block, expected, sizeof(block)) != 0)
 			error = report_refusal("%s: its header is not header.bin", name);
 		if (error == 0)

@@ -117,7 +117,7 @@ static long step_io_priority(struct confine_child *child)
 
 static long limit_descriptors(uint64_t soft)
 {
-	uint64_t values[2]; /* struct rlimit64: soft, hard */
+	uint64_t values[2] = {0}; /* struct rlimit64: soft, hard */
 	long error = raw_syscall4(__NR_prlimit64, 0, RLIMIT_NOFILE, 0, (long)values);
 
 	if (error < 0)

@@ -22,7 +22,7 @@
 
 #include "svc/control.h"
 
-void event_json(FILE *stream, const struct control_event *event);
+void event_json(FILE *stream, const struct control_event *item);
 void event_json_lost(FILE *stream, uint64_t number, uint64_t count);
 
 /* Of the kind shutdown, in the order of the stages; "?" for a number that is none. */

@@ -184,7 +184,7 @@ int main(int argc, char **argv)
 
 	if (!streams || !polls || open_scratch(&scratch) != 0) {
 		fprintf(stderr, "keelson-log: no memory\n");
-		return 1;
+		return 1; /* NOLINT(clang-analyzer-unix.Malloc): the process ends */
 	}
 	int error = relief_start(streams, count);
 

@@ -24,7 +24,7 @@
 
 static uint64_t device_of(int fd)
 {
-	struct statx about;
+	struct statx about = {.stx_mask = 0};
 
 	if (raw_syscall5(__NR_statx, fd, (long)"", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, 0,
 			 (long)&about) < 0)

@@ -85,7 +85,7 @@ uint64_t process_started(int pid, uint64_t before_ns)
 
 bool process_has_executed(int pid)
 {
-	uint64_t flags;
+	uint64_t flags = 0;
 
 	return read_field(pid, FLAGS_FIELD, &flags) == 0 && !(flags & PF_FORKNOEXEC);
 }

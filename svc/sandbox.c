@@ -269,11 +269,11 @@ static long put_entry(struct sandbox *sandbox, uint32_t i)
 		return -EINVAL;
 	/* Nothing is mounted on the root. */
 	long place = is_root(path) ? mount_place(path) : mount_place_to_cover(sandbox, path, &root);
-	long error = place;
 
 	if (place < 0)
 		return may_lack(entry, place) ? 0 : place;
-	error = put_on(sandbox, i, place, root);
+	long error = put_on(sandbox, i, place, root);
+
 	close_raw(place);
 	close_raw(root);
 	return error;

@@ -97,8 +97,8 @@ static const struct storage pmem = {"/dev/pmem0", pmem_modules};
 static const struct storage virtio = {"/dev/vda", virtio_modules};
 
 static const char *const node_modules[] = {
-	"fs/overlayfs/overlay", "drivers/net/veth",  "net/llc/llc",
-	"net/802/stp",          "net/bridge/bridge", "net/bridge/br_netfilter",
+	"fs/overlayfs/overlay", "drivers/net/veth",    "net/llc/llc",
+	"net/802/stp",          "net/bridge/bridge",   "net/bridge/br_netfilter",
 	"drivers/acpi/button",  "drivers/input/evdev",
 };
 
