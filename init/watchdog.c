@@ -77,7 +77,7 @@ void watchdog_feed_last(void)
 		return;
 	for (; timeout_s > WATCHDOG_TIMEOUT_S; timeout_s /= 2)
 		if (sys_ioctl(watchdog, WDIOC_SETTIMEOUT, &timeout_s) == 0) {
-			log_info("shutdown: watchdog: %d s from now on", timeout_s);
+			log_info("shutdown: watchdog: asked for %d s", timeout_s);
 			break;
 		}
 	watchdog_feed();

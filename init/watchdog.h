@@ -3,9 +3,10 @@
  * The hardware watchdog (Documentation/watchdog/watchdog-api.rst): armed by the first PID 1 of a
  * boot, kept open across switch-root and every execution of PID 1 anew (its descriptor is the
  * argument `--watchdog=N`), never closed. From then on, whatever hangs, the machine resets, and the reset
- * counts a try. In a boot that goes on by kexec, too: `watchdog.stop_on_reboot=0`, a word of every image's
- * command line, keeps drivers from stopping the device as a kernel restarts, and the second kernel's
- * PID 1 arms it anew. Where it goes on in a restart by the firmware, that has WATCHDOG_RESTART_S.
+ * counts a try. With a gap in a boot that goes on by kexec: most drivers stop the device when a kernel
+ * restarts, and then nothing watches from the jump until the second kernel's PID 1 arms it anew, unless
+ * the image asks the kernel not to (docs/slots.md). A device that goes on while the firmware restarts the
+ * machine has WATCHDOG_RESTART_S from PID 1's last feed.
  *
  * It is fed by nothing but work that goes forward: before each phase of the boot and each step of the
  * shutdown, while PID 1 waits for a child under a deadline (mount/child.h), and by the event loop.

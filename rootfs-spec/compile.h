@@ -35,8 +35,7 @@ int compile_boot_plan(const struct spec *spec, const struct boot_facts *facts,
 		      size_t *size);
 
 /*
- * How a stored module is loaded: parameters by module name for compile_boot_plan(); "" for none. The
- * watchdog core has one of its own where the spec gives it none: it is not to stop over a kexec.
+ * How a stored module is loaded: parameters by module name for compile_boot_plan(); "" for none.
  * `path` is "kernel/drivers/block/virtio_blk.ko" or any path that ends so.
  */
 const char *compile_module_parameters(const struct spec_module *modules, size_t count,

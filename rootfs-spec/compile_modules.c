@@ -6,9 +6,6 @@
 #include "rootfs-spec/compile_parts.h"
 #include "rootfs-spec/modules.h"
 
-#define WATCHDOG_CORE "watchdog"
-#define WATCHDOG_PARAMETERS "stop_on_reboot=0"
-
 /* '-' and '_' are the same in names of modules. */
 static bool same_module(const char *a, const char *b, size_t length)
 {
@@ -23,17 +20,12 @@ const char *compile_module_parameters(const struct spec_module *modules, size_t 
 {
 	const char *slash = strrchr(path, '/'), *file = slash ? slash + 1 : path;
 	size_t length = strcspn(file, ".");
-	const char *parameters = "";
 
-	for (size_t i = 0; i < count && !parameters[0]; i++)
+	for (size_t i = 0; i < count; i++)
 		if (strlen(modules[i].name.text) == length &&
 		    same_module(modules[i].name.text, file, length))
-			parameters = modules[i].parameters;
-	/* PID 1 takes none from the command line, where the same word stands (kernel.c). */
-	if (!parameters[0] && strlen(WATCHDOG_CORE) == length &&
-	    same_module(WATCHDOG_CORE, file, length))
-		parameters = WATCHDOG_PARAMETERS;
-	return parameters;
+			return modules[i].parameters;
+	return "";
 }
 
 static void tell_missing(struct compiler *compiler, const char *directory, const char *missing)

@@ -85,16 +85,14 @@ static int resolve_storage(const struct spec *spec, struct pool *pool,
 	return resolve_modules(kernel, pool, all, count, diagnostics, &kernel->storage);
 }
 
-/*
- * What every image says first, so that a spec's own word wins: a kernel that dies before PID 1 runs
- * would stay dead, and one that hangs after a kexec has to find the watchdog running.
- */
-#define WORDS_OF_EVERY_IMAGE "panic=10 watchdog.stop_on_reboot=0"
+/* What every image says first, so that a spec's own word wins: a kernel that dies before PID 1 runs
+ * would stay dead. */
+#define WORD_OF_EVERY_IMAGE "panic=10"
 
 static const char *command_line(const struct spec *spec, struct pool *pool)
 {
 	const struct texts *words = &spec->kernel.cmdline;
-	const char *line = WORDS_OF_EVERY_IMAGE;
+	const char *line = WORD_OF_EVERY_IMAGE;
 
 	for (size_t i = 0; i < words->count; i++)
 		line = pool_printf(pool, "%s %s", line, words->list[i].text);

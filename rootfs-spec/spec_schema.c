@@ -104,9 +104,9 @@ static const struct schema_key kernel_keys[] = {
 	 "them.",
 	 false},
 	{"cmdline", &added_words, NULL,
-	 "Words of the kernel's command line, behind those that every image has, `panic=10 "
-	 "watchdog.stop_on_reboot=0`: the last word wins. How long a panic waits is theirs to say "
-	 "until PID 1 runs, which sets 10; afterwards `sysctl` says it.",
+	 "Words of the kernel's command line, behind one that every image has, `panic=10`: the "
+	 "last word wins. How long a panic waits is theirs to say until PID 1 runs, which sets 10; "
+	 "afterwards `sysctl` says it.",
 	 false},
 	{0},
 };

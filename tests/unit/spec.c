@@ -1551,32 +1551,6 @@ static void the_same_spec_gives_the_same_bytes(void **state)
 	trial_end(&b);
 }
 
-static void modules_get_the_parameters_of_the_spec_and_the_watchdog_goes_on(void **state)
-{
-	static const struct spec_module named[] = {
-		{.name = {.text = "dm-mod"}, .parameters = "use_blk_mq=1"},
-		{.name = {.text = "watchdog"}, .parameters = ""},
-		{.name = {.text = "watchdog"}, .parameters = "stop_on_reboot=1"},
-	};
-	static const struct {
-		size_t count;
-		const char *path, *parameters;
-	} rows[] = {
-		{3, "kernel/drivers/md/dm_mod.ko", "use_blk_mq=1"},
-		{3, "kernel/drivers/md/dm_mod_not.ko", ""},
-		{3, "kernel/drivers/block/virtio_blk.ko", ""},
-		{0, "kernel/drivers/watchdog/watchdog.ko", "stop_on_reboot=0"},
-		{2, "/lib/modules/6.1/kernel/drivers/watchdog/watchdog.ko.xz", "stop_on_reboot=0"},
-		{3, "kernel/drivers/watchdog/watchdog.ko", "stop_on_reboot=1"},
-		{3, "kernel/drivers/watchdog/softdog.ko", ""},
-	};
-
-	(void)state;
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-		assert_string_equal(compile_module_parameters(named, rows[i].count, rows[i].path),
-				    rows[i].parameters);
-}
-
 static void a_boot_plan_holds_modules_keys_and_what_its_kernel_is(void **state)
 {
 	const char *modules[] = {"/keelson/virtio.ko", "/keelson/virtio_blk.ko"};
@@ -2259,7 +2233,6 @@ int main(void)
 		cmocka_unit_test(kernel_words_arrive_where_they_belong),
 		cmocka_unit_test(sysctls_become_paths),
 		cmocka_unit_test(the_same_spec_gives_the_same_bytes),
-		cmocka_unit_test(modules_get_the_parameters_of_the_spec_and_the_watchdog_goes_on),
 		cmocka_unit_test(a_boot_plan_holds_modules_keys_and_what_its_kernel_is),
 		cmocka_unit_test(capabilities_become_masks),
 		cmocka_unit_test(a_denied_call_is_denied_to_every_kind_of_program),

@@ -91,7 +91,7 @@ def healthy(tap, made, disk):
             agent.send("keelctl reboot")
             node.wait("reboot: Restarting system", since=mark)
             assert "watchdog did not stop" not in "\n".join(node.console[mark:]), node.tail()
-            contains(node.text(), f"shutdown: watchdog: {RESTART_S} s from now on", "console")
+            contains(node.text(), f"shutdown: watchdog: asked for {RESTART_S} s", "console")
             chosen(node, since=mark)
             node.wait("slot a: blessed at", timeout=120, since=mark)
             agent.wait()
