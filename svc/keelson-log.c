@@ -183,8 +183,9 @@ int main(int argc, char **argv)
 	struct pollfd *polls = calloc(count + 1, sizeof *polls);
 
 	if (!streams || !polls || open_scratch(&scratch) != 0) {
+		/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): the process ends */
 		fprintf(stderr, "keelson-log: no memory\n");
-		return 1; /* NOLINT(clang-analyzer-unix.Malloc): the process ends */
+		return 1;
 	}
 	int error = relief_start(streams, count);
 
