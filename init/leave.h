@@ -13,10 +13,12 @@
  *
  * A child that cannot be made is tried for LEAVE_CHILD_NS. After that PID 1 restarts the machine, or starts
  * the other kernel, by itself. It never powers off or halts by itself: the kernel ends who called when
- * these come back, and panics when that was PID 1. The watchdog is fed before the first, and gets the time
- * that a firmware may need; a loaded kernel needs less, so it gets that when there is none any more. A
- * halt is meant to last: the watchdog is switched off, and a halt that fails, or is none on this machine, waits
- * as one that did not.
+ * these come back, and panics when that was PID 1.
+ *
+ * The watchdog is fed before the first. Where the firmware comes next it gets the time that this may need
+ * (watchdog_feed_last()); a loaded kernel needs less, so there it gets that only before 2. A halt is
+ * meant to last: the watchdog is switched off, and a halt that fails, or is none on this machine, waits as
+ * one that did not.
  */
 #ifndef KEELSON_LEAVE_H
 #define KEELSON_LEAVE_H
